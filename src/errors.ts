@@ -1,0 +1,72 @@
+/** What went wrong, for programs: a closed list. `status` is for HTTP, `exit` for the command line. */
+const CODES = {
+  BAD_OPTION: { status: 400, exit: 2 },
+  BAD_INPUT: { status: 400, exit: 2 },
+  DIMENSION_MISMATCH: { status: 400, exit: 2 },
+  INPUT_NOT_FOUND: { status: 404, exit: 3 },
+  INPUT_UNREADABLE: { status: 422, exit: 3 },
+  IMAGE_EMPTY: { status: 422, exit: 3 },
+  IMAGE_TRUNCATED: { status: 422, exit: 3 },
+  IMAGE_CORRUPT: { status: 422, exit: 3 },
+  IMAGE_TOO_LARGE: { status: 413, exit: 3 },
+  IMAGE_UNSUPPORTED: { status: 415, exit: 3 },
+  IMAGE_SIZE: { status: 422, exit: 3 },
+  TEXT_TOO_LONG: { status: 422, exit: 3 },
+  MODEL_NOT_FOUND: { status: 404, exit: 1 },
+  MODEL_INVALID: { status: 422, exit: 1 },
+  MODEL_UNSUPPORTED: { status: 422, exit: 1 },
+  SESSION_FAILED: { status: 500, exit: 1 },
+  DEVICE_UNAVAILABLE: { status: 500, exit: 1 },
+  KERNEL_UNAVAILABLE: { status: 500, exit: 1 },
+  NATIVE_MISSING: { status: 500, exit: 1 },
+  OUTPUT_EXISTS: { status: 409, exit: 1 },
+  OUTPUT_FAILED: { status: 500, exit: 1 },
+  OUTPUT_INVALID: { status: 422, exit: 1 },
+  OUT_OF_MEMORY: { status: 500, exit: 1 },
+  CLOSED: { status: 409, exit: 1 },
+  ABORTED: { status: 499, exit: 130 },
+} as const satisfies Record<string, { status: number; exit: number }>;
+
+export type ErrorCode = keyof typeof CODES;
+
+/** All codes, with the HTTP status and the exit code each one maps to. */
+export const errorCodes: Readonly<Record<ErrorCode, { readonly status: number; readonly exit: number }>> = CODES;
+
+/**
+ * Every error that a user can cause. `code` is for programs, `message` names the input, what was expected
+ * and what came, and says what to do.
+ */
+export class DiptychError extends Error {
+  override readonly name = 'DiptychError';
+  readonly code: ErrorCode;
+  /** Which file, URL, option or row. */
+  readonly input: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions & { input?: string } = {}) {
+    super(options.input === undefined ? message : `${options.input}: ${message}`, options);
+    this.code = code;
+    this.input = options.input;
+  }
+
+  get exitCode(): number {
+    return CODES[this.code].exit;
+  }
+
+  get status(): number {
+    return CODES[this.code].status;
+  }
+}
+
+/** The same error whatever was thrown: a DiptychError stays as it is, anything else is wrapped with `code`. */
+export function toDiptychError(thrown: unknown, code: ErrorCode, input?: string): DiptychError {
+  if (thrown instanceof DiptychError) return thrown;
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new DiptychError(code, message, input === undefined ? { cause: thrown } : { cause: thrown, input });
+}
+
+/** Throws the signal's abort as a DiptychError with code ABORTED. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) {
+    throw new DiptychError('ABORTED', 'the operation was aborted by its signal', { cause: signal.reason });
+  }
+}

@@ -1,0 +1,21 @@
+/** The addon's functions, as JavaScript sees them: the one description of the boundary. */
+import type { ImageBinding } from './image-binding.js';
+import type { SimilarityBinding } from './similarity-binding.js';
+
+export interface CpuInfo {
+  /** CPU features that the addon looks for and the operating system lets it use. */
+  readonly features: readonly string[];
+  /** Kernel families runnable here, widest first; "reference" is always last. */
+  readonly kernels: readonly string[];
+  /** What DIPTYCH_KERNEL or detection chose. */
+  readonly chosen: string;
+  /** Operation -> the variant in use (an operation without the chosen ISA takes the next lower). */
+  readonly active: Readonly<Record<string, string>>;
+}
+
+export interface NativeBinding extends ImageBinding, SimilarityBinding {
+  /** Throws KERNEL_UNAVAILABLE (with the names that would do) when DIPTYCH_KERNEL cannot be honoured. */
+  cpuInfo(): CpuInfo;
+  /** Cores this process may use: the least of affinity and the cgroup's quota, at least 1. */
+  availableCores(): number;
+}

@@ -1,0 +1,48 @@
+/** PreprocessSpec as numbers: see native/bind/preprocess.cpp. */
+export interface NativeSpec {
+  readonly height: number;
+  readonly width: number;
+  readonly resizeMode: 'shortest' | 'squash' | 'longest';
+  readonly resizeHeight: number;
+  readonly resizeWidth: number;
+  readonly interpolation: string;
+  readonly centerCrop: boolean;
+  readonly cropRounding: 'floor' | 'half-even';
+  readonly rgb: 'before' | 'after';
+  readonly fill: readonly [number, number, number];
+  readonly rescale: number;
+  readonly mean: readonly [number, number, number];
+  readonly std: readonly [number, number, number];
+  readonly orient: boolean;
+}
+
+export interface NativeImageOptions {
+  /** Decode threads this call may use. */
+  readonly workers: number;
+  readonly decode: 'exact' | 'fast';
+  readonly maxPixels: number;
+  readonly maxBytes: number;
+  /** Keep what is there of a truncated image instead of an error. */
+  readonly allowTruncated: boolean;
+}
+
+/** One entry per item, in order. A failed item leaves its slot zero. */
+export type NativeImageReport =
+  | { readonly ok: true; readonly width: number; readonly height: number; readonly format: string; readonly warning?: string }
+  | { readonly ok: false; readonly code: string; readonly message: string };
+
+export interface ImageBinding {
+  /**
+   * Decodes, resizes, crops and writes item i into slot i of `out`: Float32Array [n, 3, h, w] normalised,
+   * Uint16Array the same in float16, or Uint8Array [n, h, w, 3]. Items are bytes or paths (read on the pool).
+   * Runs on the addon's own threads; `cancel` is an Int32Array of one element, set to 1 to stop early.
+   */
+  preprocess(
+    items: readonly (Uint8Array | string)[],
+    spec: NativeSpec,
+    options: NativeImageOptions,
+    out: Float32Array | Uint16Array | Uint8Array,
+    cancel: Int32Array | null,
+  ): Promise<NativeImageReport[]>;
+  decoderInfo(): { readonly vips: string; readonly jpeg: string };
+}
