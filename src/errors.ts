@@ -30,7 +30,8 @@ const CODES = {
 export type ErrorCode = keyof typeof CODES;
 
 /** All codes, with the HTTP status and the exit code each one maps to. */
-export const errorCodes: Readonly<Record<ErrorCode, { readonly status: number; readonly exit: number }>> = CODES;
+export const errorCodes: Readonly<Record<ErrorCode, { readonly status: number; readonly exit: number }>> =
+  CODES;
 
 /**
  * Every error that a user can cause. `code` is for programs, `message` names the input, what was expected

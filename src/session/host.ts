@@ -5,12 +5,30 @@ export interface HostTensor {
   readonly dims: readonly number[];
 }
 
+/** Where a session runs: ONNX Runtime's CPU provider, or one CUDA device. */
+export type SessionDevice = 'cpu' | { readonly cuda: number };
+
 export interface SessionOptions {
-  readonly device: 'cpu' | { readonly cuda: number };
+  readonly device: SessionDevice;
   /** Intra-op threads of the encoder. */
   readonly threads: number;
   /** Let idle encoder threads spin: faster alone, slower beside decode threads. */
   readonly spinning: boolean;
+}
+
+export interface RunOptions {
+  /** Names of the outputs wanted. */
+  readonly outputs: readonly string[];
+  /** Batch size that the graph was exported with: the run is split (and its tail padded) to fit. */
+  readonly fixedBatch?: number | null;
+}
+
+export interface SessionResult {
+  readonly outputs: Readonly<Record<string, HostTensor>>;
+  /** The input buffers, handed back for reuse. */
+  readonly returned: readonly ArrayBuffer[];
+  /** Time inside the encoder. */
+  readonly milliseconds: number;
 }
 
 /** Runs one ONNX graph off the event loop. */
@@ -18,17 +36,10 @@ export interface SessionHost {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
   /**
-   * Runs the graph. Buffers of `feeds` are transferred where the host runs in another thread: they come back
-   * detached unless returned in `returned`.
+   * Runs the graph on `feeds`, whose buffers are transferred: they are detached here until they come back in
+   * `returned`. Throws SESSION_FAILED, or CLOSED after {@link close}.
    */
-  run(feeds: Readonly<Record<string, HostTensor>>, outputs: readonly string[]): Promise<SessionResult>;
-  /** Finishes the run in flight, frees the session. Safe to call twice. */
+  run(feeds: Readonly<Record<string, HostTensor>>, options: RunOptions): Promise<SessionResult>;
+  /** Finishes the run in flight, then frees the session. Safe to call twice. */
   close(): Promise<void>;
-}
-
-export interface SessionResult {
-  readonly outputs: Readonly<Record<string, HostTensor>>;
-  /** The input buffers, handed back for reuse. */
-  readonly returned: readonly ArrayBuffer[];
-  readonly milliseconds: number;
 }

@@ -1,0 +1,328 @@
+import { DiptychError } from './errors.js';
+import type { PreprocessSpec } from './image/spec.js';
+import type { ModelDescription } from './models/card.js';
+import { describeModel } from './models/describe.js';
+import type { NativeImageOptions } from './native/image-binding.js';
+import { native } from './native/load.js';
+import {
+  parseModelOptions,
+  parseOptions,
+  read,
+  type ModelOptions,
+  type ResolvedModelOptions,
+} from './options.js';
+import { toNativeSpec } from './image/preprocess.js';
+import { collect, type Embeddings } from './pipeline/collect.js';
+import { embedImages, type ImageTower } from './pipeline/images.js';
+import { embedStream, type EmbeddedBatch, type StreamItem } from './pipeline/stream.js';
+import { embedTexts, type TextTower } from './pipeline/texts.js';
+import type { StageSeconds } from './pipeline/types.js';
+import { TowerSession } from './session/tower-session.js';
+import { logitsOf, probabilitiesOf } from './similarity/logits.js';
+import type { Matrix } from './similarity/rows.js';
+import { loadTokenizer } from './text/tokenizer.js';
+import type { TokenizedText, Tokenizer } from './text/types.js';
+
+/** An image: a path, a file: URL, or the bytes of a file. */
+export type ImageInput = string | URL | Uint8Array | ArrayBuffer;
+
+export interface EmbedOptions {
+  /** Stops the work; the call then rejects with code ABORTED. */
+  readonly signal?: AbortSignal;
+  /** Called after each batch with the number of inputs done. */
+  readonly onProgress?: (done: number) => void;
+}
+
+/** Items per encoder run on the CPU: more does not help there (bench/), fewer answers sooner. */
+const CPU_BATCH = 8;
+const TEXT_BATCH = 32;
+
+interface ResolvedEmbedOptions {
+  readonly signal: AbortSignal | null;
+  readonly onProgress: ((done: number) => void) | null;
+}
+
+function parseEmbedOptions(given: unknown): ResolvedEmbedOptions {
+  return parseOptions<ResolvedEmbedOptions>(
+    given,
+    {
+      signal: read.signal,
+      onProgress: (value, name) => {
+        if (typeof value === 'function') return value as (done: number) => void;
+        throw new DiptychError('BAD_OPTION', 'expected a function', { input: name });
+      },
+    },
+    { signal: null, onProgress: null },
+    'embed options',
+  );
+}
+
+/**
+ * A two-tower model: images and texts to unit vectors of one space.
+ * Towers are opened at first use; {@link close} (or `await using`) ends their threads.
+ */
+export class Model implements AsyncDisposable {
+  readonly description: ModelDescription;
+  readonly #options: ResolvedModelOptions;
+  readonly #sessions: { readonly image: TowerSession | null; readonly text: TowerSession | null };
+  readonly #running = new Set<Promise<unknown>>();
+  /** Seconds spent per stage since the model was loaded. */
+  readonly seconds: Readonly<StageSeconds>;
+  readonly #seconds: StageSeconds = { preprocess: 0, tokenize: 0, encode: 0 };
+  #tokenizer: Promise<Tokenizer> | null = null;
+  #closing: Promise<void> | null = null;
+
+  constructor(description: ModelDescription, options: ResolvedModelOptions) {
+    this.description = description;
+    this.#options = options;
+    this.seconds = this.#seconds;
+    const open = (graph: { readonly file: string } | undefined): TowerSession | null =>
+      graph === undefined ? null : new TowerSession(graph.file, options);
+    const image = open(description.image?.graph);
+    const shared = description.image?.graph.file === description.text?.graph.file;
+    this.#sessions = { image, text: shared ? image : open(description.text?.graph) };
+  }
+
+  get name(): string {
+    return this.description.name;
+  }
+
+  /** The factor that cosines are multiplied with; null where neither folder nor options tell it. */
+  get logitScale(): number | null {
+    return this.description.logitScale;
+  }
+
+  get preprocessSpec(): PreprocessSpec | null {
+    return this.description.image?.spec ?? null;
+  }
+
+  get options(): ResolvedModelOptions {
+    return this.#options;
+  }
+
+  #imageTower(): ImageTower {
+    const { image } = this.description;
+    const session = this.#sessions.image;
+    if (image === null || session === null) {
+      throw new DiptychError('MODEL_UNSUPPORTED', 'this model has no image tower', { input: this.name });
+    }
+    const { batchSize, normalize } = this.#options;
+    const size =
+      image.graph.fixedBatch !== null && image.graph.fixedBatch > 1 ? image.graph.fixedBatch : CPU_BATCH;
+    return {
+      graph: image.graph,
+      spec: toNativeSpec({ ...image.spec, orient: this.#options.autoOrient || image.spec.orient }),
+      options: this.#imageOptions(),
+      session: () => session.get(),
+      batchSize: batchSize === 'auto' ? size : batchSize,
+      normalize,
+      seconds: this.#seconds,
+    };
+  }
+
+  #imageOptions(): NativeImageOptions {
+    const { workers, decode, maxPixels, maxBytes, allowTruncated } = this.#options;
+    return { workers, decode, maxPixels, maxBytes, allowTruncated };
+  }
+
+  #textTower(): TextTower {
+    const { text } = this.description;
+    const session = this.#sessions.text;
+    if (text === null || session === null) {
+      throw new DiptychError('MODEL_UNSUPPORTED', 'this model has no text tower', { input: this.name });
+    }
+    const { batchSize, normalize, longText } = this.#options;
+    return {
+      graph: text.graph,
+      plan: text.plan,
+      tokenizer: () => this.#getTokenizer(),
+      session: () => session.get(),
+      batchSize: batchSize === 'auto' ? TEXT_BATCH : batchSize,
+      normalize,
+      longText,
+      seconds: this.#seconds,
+    };
+  }
+
+  #getTokenizer(): Promise<Tokenizer> {
+    const loading =
+      this.#tokenizer ??
+      loadTokenizer(this.description).catch((error: unknown) => {
+        this.#tokenizer = null;
+        throw error;
+      });
+    this.#tokenizer = loading;
+    return loading;
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== null)
+      throw new DiptychError('CLOSED', 'the model was closed', { input: this.name });
+  }
+
+  /** Keeps {@link close} waiting until `work` is over. */
+  async #track<T>(work: Promise<T>): Promise<T> {
+    this.#running.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#running.delete(work);
+    }
+  }
+
+  /**
+   * Embeds images. Broken ones become `failures`, never rows, and do not stop the rest:
+   * row r is the image at position `indices[r]` of what was passed in.
+   */
+  async embedImages(images: readonly ImageInput[] | ImageInput, options?: EmbedOptions): Promise<Embeddings> {
+    this.#checkOpen();
+    const { signal, onProgress } = parseEmbedOptions(options);
+    const items = asList(images, 'images').map((item, index) => ({ index, item: imageItem(item, index) }));
+    const batches = embedImages(this.#imageTower(), items, signal ?? undefined);
+    return this.#track(collect(batches, this.description.embeddingDim, onProgress));
+  }
+
+  /** Embeds texts; as {@link embedImages}. Texts over the context are treated as the option `longText` says. */
+  async embedTexts(texts: readonly string[] | string, options?: EmbedOptions): Promise<Embeddings> {
+    this.#checkOpen();
+    const { signal, onProgress } = parseEmbedOptions(options);
+    const items = asList(texts, 'texts').map((item, index) => ({ index, item: textItem(item, index) }));
+    const batches = embedTexts(this.#textTower(), items, signal ?? undefined);
+    return this.#track(collect(batches, this.description.embeddingDim, onProgress));
+  }
+
+  /**
+   * Embeds an endless or huge source with bounded memory and back-pressure: items are images (as in
+   * {@link embedImages}) or `{ text }`; batches come in the order of the source, of one kind each.
+   */
+  async *embedStream(
+    source: AsyncIterable<StreamItem> | Iterable<StreamItem>,
+    options?: EmbedOptions,
+  ): AsyncGenerator<EmbeddedBatch, void, undefined> {
+    this.#checkOpen();
+    const { signal, onProgress } = parseEmbedOptions(options);
+    let done = 0;
+    const towers = { image: () => this.#imageTower(), text: () => this.#textTower() };
+    for await (const batch of embedStream(towers, source, signal ?? undefined)) {
+      done += batch.rows + batch.failures.length;
+      onProgress?.(done);
+      yield batch;
+    }
+  }
+
+  /** Token ids as the model sees them. */
+  async tokenize(texts: readonly string[] | string): Promise<TokenizedText[]> {
+    this.#checkOpen();
+    const list = asList(texts, 'texts').map(textItem);
+    if (this.description.text === null) {
+      throw new DiptychError('MODEL_UNSUPPORTED', 'this model has no text tower', { input: this.name });
+    }
+    const { longText } = this.#options;
+    const tokenizer = await this.#getTokenizer();
+    return tokenizer.tokenize(list, { longText: longText === 'pool' ? 'truncate' : longText });
+  }
+
+  /** Logits, images x texts: logit scale times cosine, plus the bias where the family has one. */
+  async logits(images: Embeddings, texts: Embeddings): Promise<Matrix> {
+    this.#checkOpen();
+    const { logitScale, logitBias } = this.description;
+    if (logitScale === null) {
+      this.#options.onWarning(
+        `${this.name} does not tell its trained logit scale: logits are plain cosines; give it with logitScale`,
+      );
+    }
+    return logitsOf(images, texts, {
+      scale: logitScale ?? 1,
+      bias: logitBias ?? 0,
+      threads: this.#options.threads,
+    });
+  }
+
+  /** Probabilities, images x texts: softmax over the texts (CLIP), or a sigmoid for each pair (SigLIP). */
+  async probabilities(images: Embeddings, texts: Embeddings): Promise<Matrix> {
+    return probabilitiesOf(await this.logits(images, texts), this.description.activation);
+  }
+
+  /** Waits for the work in flight, then ends the encoder threads. Safe to call twice. */
+  close(): Promise<void> {
+    this.#closing ??= (async () => {
+      await Promise.allSettled([...this.#running]);
+      await Promise.all([this.#sessions.image?.close(), this.#sessions.text?.close()]);
+    })();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+function asList<T>(value: readonly T[] | T, what: string): readonly T[] {
+  if (Array.isArray(value)) return value as readonly T[];
+  if (typeof value === 'string' || value instanceof URL || ArrayBuffer.isView(value) || isArrayBuffer(value))
+    return [value as T];
+  throw new DiptychError('BAD_INPUT', `expected an array, got ${value === null ? 'null' : typeof value}`, {
+    input: what,
+  });
+}
+
+function isArrayBuffer(value: unknown): value is ArrayBuffer {
+  return Object.prototype.toString.call(value) === '[object ArrayBuffer]';
+}
+
+/** Checks one image input; a file: URL becomes its path. */
+export function imageItem(item: unknown, index: number): string | Uint8Array {
+  if (typeof item === 'string') {
+    if (item !== '' && !item.includes('\0')) return item;
+    throw new DiptychError('BAD_INPUT', 'expected a path, got an empty string or one with a zero byte', {
+      input: `images[${String(index)}]`,
+    });
+  }
+  if (item instanceof URL && item.protocol === 'file:') return decodeURIComponent(item.pathname);
+  if (ArrayBuffer.isView(item)) {
+    const { buffer, byteOffset, byteLength } = item;
+    if (isArrayBuffer(buffer)) {
+      if ('detached' in buffer && buffer.detached === true) {
+        throw new DiptychError('BAD_INPUT', 'its buffer was detached', { input: `images[${String(index)}]` });
+      }
+      return new Uint8Array(buffer, byteOffset, byteLength);
+    }
+    return Uint8Array.from(new Uint8Array(buffer, byteOffset, byteLength));
+  }
+  if (isArrayBuffer(item)) return new Uint8Array(item);
+  const got = item === null ? 'null' : item instanceof URL ? `a ${item.protocol} URL` : typeof item;
+  throw new DiptychError(
+    'BAD_INPUT',
+    `expected a path, a file: URL or the bytes of an image file, got ${got}`,
+    {
+      input: `images[${String(index)}]`,
+    },
+  );
+}
+
+function textItem(item: unknown, index: number): string {
+  if (typeof item === 'string') return item;
+  throw new DiptychError('BAD_INPUT', `expected a string, got ${item === null ? 'null' : typeof item}`, {
+    input: `texts[${String(index)}]`,
+  });
+}
+
+/**
+ * Opens a model by name (`diptych-mini`, a registry name), hub id or folder.
+ * Throws MODEL_NOT_FOUND (with near names), MODEL_INVALID (naming the file), BAD_OPTION.
+ */
+export async function loadModel(name = 'diptych-mini', options?: ModelOptions): Promise<Model> {
+  if (typeof name !== 'string' || name === '') {
+    throw new DiptychError('BAD_OPTION', 'expected the name of a model or the path of a model folder', {
+      input: 'model',
+    });
+  }
+  const resolved = parseModelOptions(options, native().availableCores());
+  const description = await describeModel(name, {
+    dtype: resolved.dtype,
+    textCleaning: resolved.textCleaning,
+    ...(resolved.logitScale === null ? {} : { logitScale: resolved.logitScale }),
+  });
+  for (const warning of description.warnings) resolved.onWarning(`${description.name}: ${warning}`);
+  return new Model(description, resolved);
+}

@@ -1,0 +1,142 @@
+import { Worker } from 'node:worker_threads';
+import { DiptychError } from '../errors.js';
+import type { HostTensor, RunOptions, SessionHost, SessionOptions, SessionResult } from './host.js';
+import { BUSY, STOP, type Reply, type WorkerStart } from './protocol.js';
+
+/** Longest wait for a run in flight when the process ends. */
+const EXIT_WAIT_MS = 60_000;
+
+/** Controls of the workers that are alive, for the exit hook. */
+const live = new Set<Int32Array>();
+
+/**
+ * Ending the process while native code runs in a worker aborts it (rc 134). So at exit, no new run may start
+ * and the one in flight is waited for.
+ */
+function waitForRuns(): void {
+  for (const control of live) Atomics.store(control, STOP, 1);
+  for (const control of live) Atomics.wait(control, BUSY, 1, EXIT_WAIT_MS);
+}
+
+interface Pending {
+  readonly resolve: (result: SessionResult) => void;
+  readonly reject: (error: DiptychError) => void;
+}
+
+class WorkerSession implements SessionHost {
+  inputNames: readonly string[] = [];
+  outputNames: readonly string[] = [];
+  readonly #worker: Worker;
+  readonly #file: string;
+  readonly #control: Int32Array;
+  readonly #pending = new Map<number, Pending>();
+  readonly #exited: Promise<void>;
+  #nextId = 0;
+  #state: 'open' | 'closing' | 'dead' = 'open';
+
+  private constructor(worker: Worker, file: string, control: Int32Array) {
+    this.#worker = worker;
+    this.#file = file;
+    this.#control = control;
+    if (live.size === 0) process.on('exit', waitForRuns);
+    live.add(control);
+    this.#exited = new Promise((resolve) => {
+      worker.once('exit', () => {
+        live.delete(control);
+        if (live.size === 0) process.off('exit', waitForRuns);
+        this.#end(new DiptychError('CLOSED', 'the encoder session has ended', { input: file }));
+        resolve();
+      });
+    });
+  }
+
+  static async open(file: string, options: SessionOptions): Promise<WorkerSession> {
+    const control = new Int32Array(new SharedArrayBuffer(8));
+    const workerData: WorkerStart = { file, options, control };
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData });
+    const session = new WorkerSession(worker, file, control);
+    await session.#start();
+    return session;
+  }
+
+  #start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const fail = (message: string): void => {
+        reject(
+          new DiptychError('MODEL_INVALID', `ONNX Runtime cannot open it: ${message}`, { input: this.#file }),
+        );
+      };
+      this.#worker.once('error', (error: Error) => {
+        fail(error.message);
+        this.#end(new DiptychError('SESSION_FAILED', error.message, { input: this.#file, cause: error }));
+      });
+      this.#worker.once('exit', () => {
+        fail('its thread ended before the session was ready');
+      });
+      this.#worker.on('message', (reply: Reply) => {
+        if (reply.type === 'ready') {
+          this.inputNames = reply.inputNames;
+          this.outputNames = reply.outputNames;
+          // An idle session must not keep the process alive.
+          this.#worker.unref();
+          resolve();
+        } else if (reply.type === 'failed') {
+          fail(reply.message);
+        } else {
+          this.#settle(reply);
+        }
+      });
+    });
+  }
+
+  #settle(reply: Extract<Reply, { id: number }>): void {
+    const pending = this.#pending.get(reply.id);
+    this.#pending.delete(reply.id);
+    if (this.#pending.size === 0) this.#worker.unref();
+    if (pending === undefined) return;
+    if (reply.type === 'result') {
+      pending.resolve({ outputs: reply.outputs, returned: reply.returned, milliseconds: reply.milliseconds });
+    } else {
+      const code = /alloc|out of memory/i.test(reply.message) ? 'OUT_OF_MEMORY' : 'SESSION_FAILED';
+      pending.reject(new DiptychError(code, `the encoder failed: ${reply.message}`, { input: this.#file }));
+    }
+  }
+
+  #end(error: DiptychError): void {
+    this.#state = 'dead';
+    for (const pending of this.#pending.values()) pending.reject(error);
+    this.#pending.clear();
+  }
+
+  run(feeds: Readonly<Record<string, HostTensor>>, options: RunOptions): Promise<SessionResult> {
+    if (this.#state !== 'open') {
+      return Promise.reject(new DiptychError('CLOSED', 'the model was closed', { input: this.#file }));
+    }
+    return new Promise((resolve, reject) => {
+      const id = this.#nextId++;
+      this.#pending.set(id, { resolve, reject });
+      if (this.#pending.size === 1) this.#worker.ref();
+      const transfer = [...new Set(Object.values(feeds).map((tensor) => tensor.data.buffer as ArrayBuffer))];
+      this.#worker.postMessage(
+        { type: 'run', id, feeds, outputs: options.outputs, fixedBatch: options.fixedBatch ?? null },
+        transfer,
+      );
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#state === 'open') {
+      this.#state = 'closing';
+      this.#worker.ref();
+      this.#worker.postMessage({ type: 'close' });
+    }
+    await this.#exited;
+  }
+}
+
+/**
+ * Opens an ONNX file in a thread of its own. Throws MODEL_INVALID where ONNX Runtime cannot open it.
+ */
+export function openSession(file: string, options: SessionOptions): Promise<SessionHost> {
+  return WorkerSession.open(file, options);
+}

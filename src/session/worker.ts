@@ -1,0 +1,108 @@
+/**
+ * One ONNX Runtime session in a thread of its own, since `create()` and `run()` hold the event loop of the
+ * thread that calls them. Stopped by message only: terminating a thread during a run aborts the process.
+ */
+import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
+import * as ort from 'onnxruntime-node';
+import type { HostTensor } from './host.js';
+import { BUSY, STOP, type Reply, type Request, type WorkerStart } from './protocol.js';
+import { runSplit } from './split.js';
+
+const start = workerData as WorkerStart;
+
+async function busy<T>(work: () => Promise<T>): Promise<T> {
+  Atomics.store(start.control, BUSY, 1);
+  try {
+    return await work();
+  } finally {
+    Atomics.store(start.control, BUSY, 0);
+    Atomics.notify(start.control, BUSY);
+  }
+}
+
+function createSession(): Promise<ort.InferenceSession> {
+  const { device, threads, spinning } = start.options;
+  return ort.InferenceSession.create(start.file, {
+    executionProviders: device === 'cpu' ? ['cpu'] : [{ name: 'cuda', deviceId: device.cuda }],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
+    // The nested form is the one the binding passes on; it wants strings.
+    extra: { session: { intra_op: { allow_spinning: spinning ? '1' : '0' } } },
+  });
+}
+
+function toHost(tensor: ort.Tensor, name: string): HostTensor {
+  const { type, data, dims } = tensor;
+  if (type === 'float32' && data instanceof Float32Array) return { type, data, dims };
+  if (type === 'float16' && data instanceof Uint16Array) return { type, data, dims };
+  if (type === 'int64' && data instanceof BigInt64Array) return { type, data, dims };
+  throw new Error(`output ${name} has type ${type}, which is no embedding`);
+}
+
+async function serve(port: MessagePort): Promise<void> {
+  const reply = (message: Reply, transfer: ArrayBuffer[] = []): void => {
+    port.postMessage(message, transfer);
+  };
+  const session = await busy(createSession);
+  reply({ type: 'ready', inputNames: session.inputNames, outputNames: session.outputNames });
+
+  const runOnce = async (
+    feeds: Readonly<Record<string, HostTensor>>,
+    outputs: readonly string[],
+  ): Promise<Record<string, HostTensor>> => {
+    const inputs: Record<string, ort.Tensor> = {};
+    for (const [name, tensor] of Object.entries(feeds)) {
+      inputs[name] = new ort.Tensor(tensor.type, tensor.data as Float32Array, tensor.dims);
+    }
+    const results = await session.run(inputs, [...outputs]);
+    const named: Record<string, HostTensor> = {};
+    for (const name of outputs) {
+      const tensor = results[name];
+      if (tensor === undefined) throw new Error(`the graph has no output ${name}`);
+      named[name] = toHost(tensor, name);
+    }
+    return named;
+  };
+
+  const run = async (request: Extract<Request, { type: 'run' }>): Promise<void> => {
+    const returned = Object.values(request.feeds).map((tensor) => tensor.data.buffer as ArrayBuffer);
+    const began = performance.now();
+    try {
+      const outputs = await busy(() => runSplit(request.feeds, request.outputs, request.fixedBatch, runOnce));
+      const buffers = Object.values(outputs).map((tensor) => tensor.data.buffer as ArrayBuffer);
+      const milliseconds = performance.now() - began;
+      reply({ type: 'result', id: request.id, outputs, returned, milliseconds }, [
+        ...new Set([...buffers, ...returned]),
+      ]);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      reply({ type: 'error', id: request.id, message, returned }, [...new Set(returned)]);
+    }
+  };
+
+  let chain = Promise.resolve();
+  port.on('message', (request: Request) => {
+    chain = chain.then(async () => {
+      if (request.type === 'run') {
+        if (Atomics.load(start.control, STOP) === 0) await run(request);
+        return;
+      }
+      await busy(() => session.release());
+      port.close();
+    });
+  });
+}
+
+if (parentPort !== null) {
+  const port = parentPort;
+  serve(port).catch((error: unknown) => {
+    port.postMessage({
+      type: 'failed',
+      message: error instanceof Error ? error.message : String(error),
+    } satisfies Reply);
+    port.close();
+  });
+}

@@ -1,0 +1,166 @@
+import { DiptychError } from '../errors.js';
+import type { ImageInput, Model } from '../engine.js';
+import { parseOptions, read } from '../options.js';
+import { normalizeRows } from '../pipeline/rows.js';
+import type { Failure } from '../pipeline/types.js';
+import { logitsOf, probabilitiesOf } from '../similarity/logits.js';
+import { openaiTemplates } from './templates.js';
+
+/**
+ * How a label becomes prompts: `openai` (the 80 of the CLIP paper for ImageNet), `simple` ("a photo of a {}."),
+ * `none` (the bare label), or templates of one's own with `{}` or `{c}` where the label goes.
+ */
+export type Templates = 'openai' | 'simple' | 'none' | readonly string[];
+
+/** One unit vector per label: the mean of its prompts' unit vectors, at unit length again. */
+export interface Classifier {
+  readonly labels: readonly string[];
+  readonly data: Float32Array;
+  readonly rows: number;
+  readonly dim: number;
+}
+
+export interface Classification {
+  readonly image: string;
+  /** Best first. */
+  readonly labels: readonly {
+    readonly label: string;
+    readonly probability: number;
+    readonly logit: number;
+  }[];
+}
+
+export interface ClassifyOptions {
+  /** Default `simple`. */
+  readonly templates?: Templates;
+  /** How many labels to give per image. Default: all. */
+  readonly top?: number;
+  readonly signal?: AbortSignal;
+}
+
+export const SIMPLE_TEMPLATE = 'a photo of a {}.';
+
+/** The prompts of a choice of templates. Throws BAD_OPTION when a template has no place for the label. */
+export function templatesOf(templates: Templates): readonly string[] {
+  if (templates === 'none') return ['{}'];
+  if (templates === 'simple') return [SIMPLE_TEMPLATE];
+  if (templates === 'openai') return openaiTemplates();
+  if (!Array.isArray(templates) || templates.length === 0) {
+    throw new DiptychError('BAD_OPTION', 'expected openai, simple, none or a non-empty array of templates', {
+      input: 'templates',
+    });
+  }
+  for (const template of templates as readonly unknown[]) {
+    if (typeof template !== 'string' || !/\{c?\}/.test(template)) {
+      throw new DiptychError(
+        'BAD_OPTION',
+        `a template needs {} or {c} where the label goes, got ${JSON.stringify(template)}`,
+        {
+          input: 'templates',
+        },
+      );
+    }
+  }
+  return templates as readonly string[];
+}
+
+/** Puts a label into a template. */
+export function fillTemplate(template: string, label: string): string {
+  return template.replace(/\{c?\}/g, () => label);
+}
+
+/**
+ * Builds a zero-shot classifier as CLIP does (and open_clip's build_zero_shot_classifier): every prompt's vector at
+ * unit length, the mean over a label's prompts, unit length again.
+ */
+export async function buildClassifier(
+  model: Model,
+  labels: readonly string[],
+  templates: Templates = 'simple',
+  signal?: AbortSignal,
+): Promise<Classifier> {
+  if (!Array.isArray(labels) || labels.length === 0) {
+    throw new DiptychError('BAD_INPUT', 'expected at least one label', { input: 'labels' });
+  }
+  const prompts = templatesOf(templates);
+  const texts = labels.flatMap((label: unknown) => {
+    if (typeof label !== 'string')
+      throw new DiptychError('BAD_INPUT', `expected a string, got ${typeof label}`, { input: 'labels' });
+    return prompts.map((template) => fillTemplate(template, label));
+  });
+  const embedded = await model.embedTexts(texts, signal === undefined ? {} : { signal });
+  const failed = embedded.failures[0];
+  if (failed !== undefined) throw new DiptychError(failed.code, failed.message, { input: failed.input });
+  const { dim, data: vectors } = embedded;
+  const unit = Float32Array.from(vectors);
+  normalizeRows(unit, dim);
+  const data = new Float32Array(labels.length * dim);
+  for (let label = 0; label < labels.length; label++) {
+    for (let prompt = 0; prompt < prompts.length; prompt++) {
+      const from = (label * prompts.length + prompt) * dim;
+      for (let i = 0; i < dim; i++) {
+        data[label * dim + i] = (data[label * dim + i] ?? 0) + (unit[from + i] ?? 0) / prompts.length;
+      }
+    }
+  }
+  normalizeRows(data, dim);
+  return { labels: [...labels], data, rows: labels.length, dim };
+}
+
+/**
+ * Zero-shot classification: which of the labels each image shows. Probabilities are the model's own (softmax of the
+ * logits over the labels; for SigLIP an independent sigmoid each). Broken images are in `failures`.
+ */
+export async function classify(
+  model: Model,
+  images: readonly ImageInput[] | ImageInput,
+  labels: readonly string[] | Classifier,
+  options?: ClassifyOptions,
+): Promise<{ readonly results: readonly Classification[]; readonly failures: readonly Failure[] }> {
+  const { templates, top, signal } = parseOptions<{
+    templates: Templates;
+    top: number;
+    signal: AbortSignal | null;
+  }>(
+    options,
+    {
+      templates: (value) =>
+        value === 'openai' || value === 'simple' || value === 'none'
+          ? value
+          : templatesOf(value as Templates),
+      top: read.integer(1),
+      signal: read.signal,
+    },
+    { templates: 'simple', top: Number.MAX_SAFE_INTEGER, signal: null },
+    'classify options',
+  );
+  const given = signal ?? undefined;
+  const classifier = isClassifier(labels) ? labels : await buildClassifier(model, labels, templates, given);
+  const embedded = await model.embedImages(images, given === undefined ? {} : { signal: given });
+  const { logitScale, logitBias, activation } = model.description;
+  if (embedded.rows === 0) return { results: [], failures: embedded.failures };
+  const logits = await logitsOf(embedded, classifier, { scale: logitScale ?? 1, bias: logitBias ?? 0 });
+  const probabilities = probabilitiesOf(logits, activation);
+  const list: readonly ImageInput[] = Array.isArray(images)
+    ? (images as readonly ImageInput[])
+    : [images as ImageInput];
+  const results = embedded.indices.map((index, row): Classification => {
+    const ranked = classifier.labels.map((label, column) => ({
+      label,
+      probability: probabilities.data[row * classifier.rows + column] ?? 0,
+      logit: logits.data[row * classifier.rows + column] ?? 0,
+    }));
+    // Array.prototype.sort is stable: equal logits keep the order of the labels.
+    ranked.sort((a, b) => b.logit - a.logit);
+    const image = list[index];
+    return {
+      image: typeof image === 'string' || image instanceof URL ? String(image) : `image ${String(index)}`,
+      labels: ranked.slice(0, top),
+    };
+  });
+  return { results, failures: embedded.failures };
+}
+
+function isClassifier(value: readonly string[] | Classifier): value is Classifier {
+  return !Array.isArray(value);
+}
