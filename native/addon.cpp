@@ -1,0 +1,18 @@
+// Registers the exported functions; nothing else. src/native/binding.ts describes them.
+#include <napi.h>
+
+#include "bind/async_task.hpp"
+#include "bind/exports.hpp"
+
+namespace {
+
+Napi::Object initialise(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData(
+      new diptych::bind::Environment(env));  // freed by the environment, after its cleanup hooks
+  diptych::bind::export_cpu(env, exports);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(diptych, initialise)

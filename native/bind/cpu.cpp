@@ -1,0 +1,58 @@
+#include <array>
+#include <string>
+
+#include "base/cores.hpp"
+#include "bind/args.hpp"
+#include "bind/exports.hpp"
+#include "bind/throw.hpp"
+#include "kernels/cpu_features.hpp"
+#include "kernels/dispatch.hpp"
+
+namespace diptych::bind {
+namespace {
+
+Napi::String text(Napi::Env env, std::string_view value) {
+  return Napi::String::New(env, value.data(), value.size());
+}
+
+Napi::Value available_cores(const Napi::CallbackInfo& info) {
+  const Args args(info, "availableCores", 0);
+  return Napi::Number::New(info.Env(), static_cast<double>(base::available_cores()));
+}
+
+Napi::Value cpu_info(const Napi::CallbackInfo& info) {
+  const Args args(info, "cpuInfo", 0);
+  const Napi::Env env = info.Env();
+  require_kernels(env);
+
+  const Napi::Array features = Napi::Array::New(env);
+  for (const auto& [feature, name] : kernels::named_features) {
+    if (kernels::detected().contains(feature)) features.Set(features.Length(), text(env, name));
+  }
+  const Napi::Array families = Napi::Array::New(env);
+  for (const auto family : kernels::runnable_families(kernels::detected())) {
+    families.Set(families.Length(), text(env, kernels::family_name(family)));
+  }
+  const Napi::Object active = Napi::Object::New(env);
+
+  const Napi::Object result = Napi::Object::New(env);
+  result.Set("features", features);
+  result.Set("kernels", families);
+  result.Set("chosen", text(env, kernels::family_name(kernels::choice().family)));
+  result.Set("active", active);
+  return result;
+}
+
+}  // namespace
+
+void require_kernels(Napi::Env env) {
+  const auto& error = kernels::choice().error;
+  if (!error.empty()) throw_error(env, base::Code::kernel_unavailable, error);
+}
+
+void export_cpu(Napi::Env env, Napi::Object exports) {
+  exports.Set("availableCores", Napi::Function::New(env, available_cores, "availableCores"));
+  exports.Set("cpuInfo", Napi::Function::New(env, cpu_info, "cpuInfo"));
+}
+
+}  // namespace diptych::bind

@@ -1,0 +1,14 @@
+// What each file of this folder adds to the addon's exports.
+#pragma once
+
+#include <napi.h>
+
+namespace diptych::bind {
+
+void export_cpu(Napi::Env env, Napi::Object exports);
+
+// Throws KERNEL_UNAVAILABLE when DIPTYCH_KERNEL cannot be honoured: every export that computes calls it
+// first.
+void require_kernels(Napi::Env env);
+
+}  // namespace diptych::bind
