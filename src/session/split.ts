@@ -44,20 +44,19 @@ function join(parts: readonly HostTensor[], rows: number): HostTensor {
   return { type: first.type, data, dims: [rows, ...first.dims.slice(1)] };
 }
 
-/** Runs a batch through a graph that only takes `fixedBatch` rows at a time (any number when null). */
-export async function runSplit(
+async function runParts(
   feeds: Tensors,
   outputs: readonly string[],
-  fixedBatch: number | null,
+  size: number,
+  pad: boolean,
   runOnce: RunOnce,
 ): Promise<Record<string, HostTensor>> {
-  const rows = Object.values(feeds)[0]?.dims[0] ?? 0;
-  if (fixedBatch === null || rows === fixedBatch) return runOnce(feeds, outputs);
+  const rows = rowCount(feeds);
   const parts: Record<string, HostTensor[]> = Object.fromEntries(outputs.map((name) => [name, []]));
-  for (let from = 0; from < rows; from += fixedBatch) {
-    const to = Math.min(rows, from + fixedBatch);
+  for (let from = 0; from < rows; from += size) {
+    const to = Math.min(rows, from + size);
     const slice = Object.fromEntries(
-      Object.entries(feeds).map(([name, tensor]) => [name, rowsOf(tensor, from, to, fixedBatch)]),
+      Object.entries(feeds).map(([name, tensor]) => [name, rowsOf(tensor, from, to, pad ? size : to - from)]),
     );
     const result = await runOnce(slice, outputs);
     for (const name of outputs) {
@@ -66,4 +65,47 @@ export async function runSplit(
     }
   }
   return Object.fromEntries(outputs.map((name) => [name, join(parts[name] ?? [], rows)]));
+}
+
+const rowCount = (feeds: Tensors): number => Object.values(feeds)[0]?.dims[0] ?? 0;
+
+/** Runs a batch through a graph that only takes `fixedBatch` rows at a time (any number when null). */
+export function runSplit(
+  feeds: Tensors,
+  outputs: readonly string[],
+  fixedBatch: number | null,
+  runOnce: RunOnce,
+): Promise<Record<string, HostTensor>> {
+  if (fixedBatch === null || rowCount(feeds) === fixedBatch) return runOnce(feeds, outputs);
+  return runParts(feeds, outputs, fixedBatch, true, runOnce);
+}
+
+/** Whether ONNX Runtime (or a CUDA library under it) ran out of memory, by what it says. */
+export function isOutOfMemory(error: unknown): boolean {
+  const message = error instanceof Error ? error.message : String(error);
+  return /bad[_ ]alloc|out of memory|failed to allocate|cudaErrorMemoryAllocation|CUBLAS_STATUS_ALLOC_FAILED/i.test(
+    message,
+  );
+}
+
+/**
+ * Runs batches and halves them where the encoder runs out of memory, down to single rows. The smaller size is
+ * kept for the batches that follow: `limit` is where it is remembered.
+ */
+export async function runBackingOff(
+  feeds: Tensors,
+  outputs: readonly string[],
+  limit: { rows: number },
+  runOnce: RunOnce,
+): Promise<Record<string, HostTensor>> {
+  const rows = rowCount(feeds);
+  for (;;) {
+    const size = Math.min(rows, limit.rows);
+    try {
+      return await (size >= rows ? runOnce(feeds, outputs) : runParts(feeds, outputs, size, false, runOnce));
+    } catch (error) {
+      if (size <= 1 || !isOutOfMemory(error)) throw error;
+      limit.rows = Math.ceil(size / 2);
+    }
+  }
 }

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { DiptychError } from '../errors.js';
 import type { HostTensor, RunOptions, SessionHost, SessionOptions, SessionResult } from './host.js';
+import { isOutOfMemory } from './split.js';
 import { BUSY, STOP, type Reply, type WorkerStart } from './protocol.js';
 
 /** Longest wait for a run in flight when the process ends. */
@@ -97,7 +98,7 @@ class WorkerSession implements SessionHost {
     if (reply.type === 'result') {
       pending.resolve({ outputs: reply.outputs, returned: reply.returned, milliseconds: reply.milliseconds });
     } else {
-      const code = /alloc|out of memory/i.test(reply.message) ? 'OUT_OF_MEMORY' : 'SESSION_FAILED';
+      const code = isOutOfMemory(reply.message) ? 'OUT_OF_MEMORY' : 'SESSION_FAILED';
       pending.reject(new DiptychError(code, `the encoder failed: ${reply.message}`, { input: this.#file }));
     }
   }

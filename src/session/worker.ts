@@ -6,7 +6,7 @@ import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 import type { HostTensor } from './host.js';
 import { BUSY, STOP, type Reply, type Request, type WorkerStart } from './protocol.js';
-import { runSplit } from './split.js';
+import { runBackingOff, runSplit } from './split.js';
 
 const start = workerData as WorkerStart;
 
@@ -67,11 +67,23 @@ async function serve(port: MessagePort): Promise<void> {
     return named;
   };
 
+  /** Rows per run that memory has allowed so far. */
+  const limit = { rows: Number.MAX_SAFE_INTEGER };
+
+  const runBatch = ({
+    feeds,
+    outputs,
+    fixedBatch,
+  }: Extract<Request, { type: 'run' }>): Promise<Record<string, HostTensor>> =>
+    fixedBatch === null
+      ? runBackingOff(feeds, outputs, limit, runOnce)
+      : runSplit(feeds, outputs, fixedBatch, runOnce);
+
   const run = async (request: Extract<Request, { type: 'run' }>): Promise<void> => {
     const returned = Object.values(request.feeds).map((tensor) => tensor.data.buffer as ArrayBuffer);
     const began = performance.now();
     try {
-      const outputs = await busy(() => runSplit(request.feeds, request.outputs, request.fixedBatch, runOnce));
+      const outputs = await busy(() => runBatch(request));
       const buffers = Object.values(outputs).map((tensor) => tensor.data.buffer as ArrayBuffer);
       const milliseconds = performance.now() - began;
       reply({ type: 'result', id: request.id, outputs, returned, milliseconds }, [
