@@ -6,7 +6,9 @@ import { filesBelow } from './lib/stamp.mjs';
 const require = createRequire(import.meta.url);
 
 export async function clangFormat(write) {
-  const files = filesBelow(['native', 'test/native', 'bench/native'], (name) => /\.(cpp|hpp|h|inl)$/.test(name));
+  const files = filesBelow(['native', 'test/native', 'bench/native'], (name) =>
+    /\.(cpp|hpp|h|inl)$/.test(name),
+  );
   if (files.length === 0) return;
   const args = write ? ['-i'] : ['--dry-run', '--Werror'];
   const { code, output } = await run(process.execPath, [require.resolve('clang-format'), ...args, ...files], {

@@ -41,15 +41,12 @@ export async function installPackages() {
   return true;
 }
 
-/** All that decides the addon's bytes; package versions stand for the headers and libraries from npm. */
+/** All that decides the addon's bytes; the pinned versions stand for the headers and libraries from npm. */
 function nativeHash() {
-  const files = filesBelow(['CMakeLists.txt', 'native']);
-  const versions = ['node-addon-api', 'node-api-headers', '@img/sharp-libvips-dev'].map((name) => {
-    const manifest = path.join(path.dirname(require.resolve(`${name}/package.json`)), 'package.json');
-    return `${name}@${JSON.parse(readFileSync(manifest, 'utf8')).version}`;
-  });
+  const { dependencies, optionalDependencies } = readJson('package.json');
   const env = ['CXX', 'CXXFLAGS'].map((name) => `${name}=${process.env[name] ?? ''}`);
-  return hashFiles(files, [process.platform, process.arch, ...versions, ...env].join('\n'));
+  const extra = JSON.stringify([process.platform, process.arch, dependencies, optionalDependencies, env]);
+  return hashFiles(filesBelow(['CMakeLists.txt', 'native']), extra);
 }
 
 /** Builds build/Release/diptych.node when a source changed. */

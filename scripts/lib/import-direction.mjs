@@ -60,7 +60,10 @@ export const importDirection = {
       if (!(to in RANK) || !(from in RANK)) {
         context.report({ node, message: `${to in RANK ? from : to} has no rank in import-direction.mjs` });
       } else if (RANK[to] >= RANK[from] && !SIDEWAYS.some(([a, b]) => a === from && b === to)) {
-        context.report({ node, message: `src/${from} must not import from src/${to} (docs/architecture.md)` });
+        context.report({
+          node,
+          message: `src/${from} must not import from src/${to} (docs/architecture.md)`,
+        });
       }
     };
     return { ImportDeclaration: check, ExportNamedDeclaration: check, ExportAllDeclaration: check };
