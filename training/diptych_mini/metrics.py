@@ -1,0 +1,27 @@
+"""Figures of merit for scores against truth."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def calibration_error(chances: np.ndarray, truth: np.ndarray, bins: int = 15) -> float:
+    """Expected calibration error: |accuracy - confidence| over equal-width confidence bins, weighted by their share."""
+    confidence, right = chances.max(axis=1), chances.argmax(axis=1) == truth
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    return float(sum(abs(right[place == b].mean() - confidence[place == b].mean()) * (place == b).mean()
+                     for b in range(bins) if (place == b).any()))
+
+
+def zero_shot(logits: np.ndarray, truth: np.ndarray) -> dict:
+    order = (-logits).argsort(axis=1)
+    right = order[:, 0] == truth
+    recalls = [float(right[truth == label].mean()) for label in np.unique(truth)]
+    return {"top1": round(float(right.mean()), 4), "top5": round(float((order[:, :5] == truth[:, None]).any(axis=1).mean()), 4),
+            "mean_recall": round(float(np.mean(recalls)), 4), "ece": round(calibration_error(softmax(logits), truth), 4),
+            "mean_confidence": round(float(softmax(logits).max(axis=1).mean()), 4), "recalls": [round(r, 3) for r in recalls]}

@@ -1,0 +1,43 @@
+"""The mixture of class texts: what an ImageNet classifier says, in the words of a text encoder."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .knowledge import class_texts, imagenet_concepts
+from .texts import embed, unit
+
+
+def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    scaled = logits / temperature
+    powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def class_vectors() -> np.ndarray:
+    """[1000, 384]: per class the mean of its texts' unit vectors, made unit length."""
+    groups = [class_texts(concept) for concept in imagenet_concepts()]
+    rows = embed([text for group in groups for text in group])
+    ends = np.cumsum([len(group) for group in groups])
+    return unit(np.stack([part.mean(axis=0) for part in np.split(rows, ends[:-1])]))
+
+
+def mixture(logits: np.ndarray, vectors: np.ndarray, temperature: float) -> np.ndarray:
+    return unit(softmax(logits, temperature) @ vectors - vectors.mean(axis=0))
+
+
+def scale_by_agreement(image_a: np.ndarray, image_b: np.ndarray, texts: np.ndarray) -> tuple[float, float]:
+    """The logit scale at which the mean top probability equals the share of images on which two models agree.
+
+    Two networks trained on their own disagree about as often as one of them errs, so no label is needed.
+    """
+    cosines = image_a @ texts.T
+    agreement = float((cosines.argmax(1) == (image_b @ texts.T).argmax(1)).mean())
+    low, high = 1.0, 200.0
+    for _ in range(60):
+        middle = (low * high) ** 0.5
+        if softmax(cosines * middle).max(axis=1).mean() < agreement:
+            low = middle
+        else:
+            high = middle
+    return (low * high) ** 0.5, agreement
