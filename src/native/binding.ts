@@ -18,4 +18,6 @@ export interface NativeBinding extends ImageBinding, SimilarityBinding {
   cpuInfo(): CpuInfo;
   /** Cores this process may use: the least of affinity and the cgroup's quota, at least 1. */
   availableCores(): number;
+  /** Loads a shared library for good, symbols global. Returns null, or the loader's message. */
+  preloadLibrary(path: string): string | null;
 }

@@ -1,7 +1,7 @@
 import { DiptychError, toDiptychError } from '../errors.js';
 import type { Device } from '../options.js';
 import type { SessionDevice, SessionHost } from './host.js';
-import { chooseDevice } from './providers.js';
+import { chooseDevice, preloadCuda } from './providers.js';
 import { openSession } from './worker-session.js';
 
 export interface TowerOptions {
@@ -39,6 +39,7 @@ export class TowerSession {
       openSession(this.#file, { device: where, threads, spinning: false });
     if (chosen === 'cpu') return open('cpu');
     try {
+      preloadCuda();
       return await open(chosen);
     } catch (thrown) {
       const error = toDiptychError(thrown, 'DEVICE_UNAVAILABLE', device);
