@@ -5,27 +5,36 @@ import { dirname, join } from 'node:path';
 import { DiptychError } from '../../errors.js';
 import { cudaStatus, onnxRuntime, providerFiles, providerFolder, type CudaStatus } from './status.js';
 
+type Runner = (
+  command: string,
+  parameters: readonly string[],
+  environment: Readonly<Record<string, string>>,
+) => Promise<number>;
+
 export interface CudaInstallOptions {
   /** Folder (searched three levels deep) that holds the provider's files; default: an installed npm package of them, else NuGet. */
   readonly from?: string;
   /** Where the provider has to lie. Default: beside ONNX Runtime's own library. */
   readonly into?: string;
   /** Runs a command and resolves to its exit code. */
-  readonly run?: (command: string, parameters: readonly string[]) => Promise<number>;
+  readonly run?: Runner;
 }
 
 /** npm package with the provider's files for the ONNX Runtime version that Diptych pins (CUDA 13, Linux x64). */
 const PROVIDER_PACKAGE = 'com.github.asus4.onnxruntime.linux-x64-gpu';
 
-function runCommand(command: string, parameters: readonly string[]): Promise<number> {
+const runCommand: Runner = (command, parameters, environment) => {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, [...parameters], { stdio: ['ignore', 2, 2] });
+    const child = spawn(command, [...parameters], {
+      stdio: ['ignore', 2, 2],
+      env: { ...process.env, ...environment },
+    });
     child.once('error', reject);
     child.once('exit', (code) => {
       resolve(code ?? 1);
     });
   });
-}
+};
 
 function findFile(folder: string, name: string, depth: number): string | null {
   const direct = join(folder, name);
@@ -84,11 +93,10 @@ export async function installCuda(options: CudaInstallOptions = {}): Promise<Cud
   if (process.platform !== 'linux' && process.platform !== 'win32') return cudaStatus(into);
   const { folder, version } = onnxRuntime();
   const run = options.run ?? runCommand;
-  // The command line beats npm's configuration and the environment, which may say `skip`.
-  const code = await run(process.execPath, [
-    join(folder, 'script', 'install.js'),
-    '--onnxruntime-node-install=cuda12',
-  ]);
+  // Its environment beats its flags, and npm's configuration (`skip` in ours) comes as environment too.
+  const code = await run(process.execPath, [join(folder, 'script', 'install.js')], {
+    ONNXRUNTIME_NODE_INSTALL: 'cuda12',
+  });
   if (code !== 0) {
     throw new DiptychError(
       'DEVICE_UNAVAILABLE',

@@ -147,14 +147,17 @@ describe('CUDA libraries', () => {
   test('install runs the script of onnxruntime-node, and says what to do where its server is out of reach', async () => {
     if (process.platform !== 'linux') return;
     const calls: string[][] = [];
-    const answering = (code: number) => (command: string, parameters: readonly string[]) => {
-      calls.push([command, ...parameters]);
-      return Promise.resolve(code);
-    };
+    const answering =
+      (code: number) =>
+      (command: string, parameters: readonly string[], environment: Readonly<Record<string, string>>) => {
+        calls.push([command, ...parameters, environment['ONNXRUNTIME_NODE_INSTALL'] ?? '']);
+        return Promise.resolve(code);
+      };
     const into = join(root, 'empty');
     expect((await installCuda({ into, run: answering(0) })).usable).toBe(false);
     expect(calls[0]?.[0]).toBe(process.execPath);
     expect(calls[0]?.[1]).toMatch(/onnxruntime-node.*install\.js$/);
+    expect(calls[0]?.[2]).toBe('cuda12');
     await expect(installCuda({ into, run: answering(1) })).rejects.toMatchObject({
       code: 'DEVICE_UNAVAILABLE',
       message: expect.stringContaining('--from DIR'),
