@@ -11,6 +11,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
       new diptych::bind::Environment(env));  // freed by the environment, after its cleanup hooks
   diptych::bind::export_cpu(env, exports);
   diptych::bind::export_preload(env, exports);
+  diptych::bind::export_limits(env, exports);
   return exports;
 }
 

@@ -1,5 +1,6 @@
 /** The addon's functions, as JavaScript sees them: the one description of the boundary. */
 import type { ImageBinding } from './image-binding.js';
+import type { LimitsBinding } from './limits-binding.js';
 import type { SimilarityBinding } from './similarity-binding.js';
 
 export interface CpuInfo {
@@ -13,7 +14,7 @@ export interface CpuInfo {
   readonly active: Readonly<Record<string, string>>;
 }
 
-export interface NativeBinding extends ImageBinding, SimilarityBinding {
+export interface NativeBinding extends ImageBinding, LimitsBinding, SimilarityBinding {
   /** Throws KERNEL_UNAVAILABLE (with the names that would do) when DIPTYCH_KERNEL cannot be honoured. */
   cpuInfo(): CpuInfo;
   /** Cores this process may use: the least of affinity and the cgroup's quota, at least 1. */

@@ -1,0 +1,118 @@
+// measureLimit(kind, threads, milliseconds, memory): what the machine can do at best, for the benchmarks. It
+// blocks the calling thread meanwhile, on purpose: nothing else may run beside it.
+#include <chrono>
+#include <latch>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "bind/args.hpp"
+#include "bind/exports.hpp"
+#include "bind/throw.hpp"
+#include "kernels/limits/limits.hpp"
+
+namespace diptych::bind {
+namespace {
+
+namespace limits = kernels::limits;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Calls `work(thread)` on each of `count` threads over and over until `seconds` have passed, and gives the
+// sum of what it returned, per second. The threads start together; the clock runs until the last has ended.
+template <class Work>
+double rate(std::size_t count, double seconds, Work work) {
+  std::vector<double> done(count, 0.0);
+  std::latch ready(static_cast<std::ptrdiff_t>(count) + 1);
+  std::vector<std::jthread> threads;
+  for (std::size_t thread = 0; thread < count; ++thread) {
+    threads.emplace_back([&, thread] {
+      ready.arrive_and_wait();
+      const auto start = Clock::now();
+      do {
+        done[thread] += work(thread);
+      } while (seconds_since(start) < seconds);
+    });
+  }
+  ready.arrive_and_wait();
+  const auto start = Clock::now();
+  threads.clear();  // joins
+  const double passed = seconds_since(start);
+  double sum = 0;
+  for (const double one : done) sum += one;
+  return sum / passed;
+}
+
+double compute_rate(const limits::Compute& kernel, std::size_t threads, double seconds) {
+  std::vector<double> sinks(threads, 0.0);
+  return rate(threads, seconds, [&](std::size_t thread) {
+    double sink = 0;
+    const double operations = kernel.run(20'000, sink);
+    sinks[thread] += sink;
+    return operations;
+  });
+}
+
+double read_rate(const limits::Read& kernel, std::span<const std::byte> memory, std::size_t threads,
+                 double seconds) {
+  constexpr std::size_t grain = 1024;
+  const std::size_t share = memory.size() / threads / grain * grain;
+  // Looked at between pieces, so that a small time is kept to; a piece is far larger than the caches' lines.
+  constexpr std::size_t piece = std::size_t{16} << 20;
+  std::vector<double> sinks(threads, 0.0);
+  std::vector<std::size_t> at(threads, 0);
+  return rate(threads, seconds, [&](std::size_t thread) {
+    const std::size_t length = std::min(piece, share - at[thread]);
+    double sink = 0;
+    kernel.run(memory.data() + thread * share + at[thread], length, sink);
+    sinks[thread] += sink;
+    at[thread] = at[thread] + length >= share ? 0 : at[thread] + length;
+    return static_cast<double>(length);
+  });
+}
+
+Napi::Value measure_limit(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    const Args args(info, "measureLimit", 4);
+    require_kernels(info.Env());
+    const std::string kind = args.string(0, "kind");
+    const std::size_t threads = args.size(1, "threads", 1, 1024);
+    const double seconds = static_cast<double>(args.size(2, "milliseconds", 1, 60'000)) / 1000.0;
+    std::string_view kernel;
+    double per_second = 0;
+    if (kind == "read") {
+      const auto slice = args.typed<std::uint8_t>(3, "memory");
+      // Start at a 64-byte boundary, as the kernels ask for.
+      const auto address = reinterpret_cast<std::uintptr_t>(slice.data.data());
+      const std::size_t skip = (64 - address % 64) % 64;
+      args.require(slice.data.size() >= threads * 4096 + skip, "memory", "must hold 4096 bytes a thread");
+      const auto& variant = kernels::active_variant(limits::read_variants());
+      kernel = variant.name;
+      per_second = read_rate(variant, std::as_bytes(slice.data.subspan(skip)), threads, seconds);
+    } else {
+      args.require(kind == "fp32" || kind == "int8" || kind == "bf16", "kind",
+                   "must be fp32, int8, bf16 or read");
+      const auto variants = kind == "fp32"   ? limits::fp32_variants()
+                            : kind == "int8" ? limits::int8_variants()
+                                             : limits::bf16_variants();
+      const auto& variant = kernels::active_variant(variants);
+      kernel = variant.name;
+      per_second = compute_rate(variant, threads, seconds);
+    }
+    const Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("perSecond", Napi::Number::New(info.Env(), per_second));
+    result.Set("kernel", Napi::String::New(info.Env(), kernel.data(), kernel.size()));
+    return result;
+  });
+}
+
+}  // namespace
+
+void export_limits(Napi::Env env, Napi::Object exports) {
+  exports.Set("measureLimit", Napi::Function::New(env, measure_limit, "measureLimit"));
+}
+
+}  // namespace diptych::bind

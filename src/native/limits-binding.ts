@@ -1,0 +1,14 @@
+/** native/bind/limits.cpp: what this machine can do at best, for the benchmarks. */
+export interface LimitsBinding {
+  /**
+   * Operations (fp32, int8, bf16; a multiply and an addition are two) or bytes (read) per second on `threads`
+   * threads, measured for about `milliseconds`. Blocks the calling thread meanwhile. `memory` is what `read`
+   * reads (at least 4096 bytes a thread; larger than the caches, to be of use) and null otherwise.
+   */
+  measureLimit(
+    kind: 'fp32' | 'int8' | 'bf16' | 'read',
+    threads: number,
+    milliseconds: number,
+    memory: Uint8Array | null,
+  ): { readonly perSecond: number; readonly kernel: string };
+}
