@@ -12,6 +12,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   diptych::bind::export_cpu(env, exports);
   diptych::bind::export_preload(env, exports);
   diptych::bind::export_limits(env, exports);
+  diptych::bind::export_similarity(env, exports);
   return exports;
 }
 

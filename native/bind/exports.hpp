@@ -8,6 +8,7 @@ namespace diptych::bind {
 void export_cpu(Napi::Env env, Napi::Object exports);
 void export_preload(Napi::Env env, Napi::Object exports);
 void export_limits(Napi::Env env, Napi::Object exports);
+void export_similarity(Napi::Env env, Napi::Object exports);
 
 // Throws KERNEL_UNAVAILABLE when DIPTYCH_KERNEL cannot be honoured: every export that computes calls it
 // first.

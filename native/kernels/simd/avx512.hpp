@@ -1,0 +1,74 @@
+// Sixteen float lanes as AVX-512 offers them. Included only by files built with the AVX-512 flags; everything
+// is in an unnamed namespace, so that no AVX-512 copy of a function can be linked into code for older CPUs.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace diptych::kernels::simd {
+namespace {
+
+struct F16 {
+  __m512 v;
+
+  static F16 zero() noexcept { return {_mm512_setzero_ps()}; }
+  static F16 all(float x) noexcept { return {_mm512_set1_ps(x)}; }
+  static F16 load(const float* p) noexcept { return {_mm512_loadu_ps(p)}; }
+  // The first `count` lanes; the others are zero and their memory is not touched.
+  static F16 load_first(const float* p, std::size_t count) noexcept {
+    return {_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1u), p)};
+  }
+  void store(float* p) const noexcept { _mm512_storeu_ps(p, v); }
+  void store_first(float* p, std::size_t count) const noexcept {
+    _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << count) - 1u), v);
+  }
+};
+
+inline F16 operator+(F16 a, F16 b) noexcept { return {_mm512_add_ps(a.v, b.v)}; }
+inline F16 operator-(F16 a, F16 b) noexcept { return {_mm512_sub_ps(a.v, b.v)}; }
+inline F16 operator*(F16 a, F16 b) noexcept { return {_mm512_mul_ps(a.v, b.v)}; }
+inline F16 fma(F16 a, F16 b, F16 c) noexcept { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+inline F16 min(F16 a, F16 b) noexcept { return {_mm512_min_ps(a.v, b.v)}; }
+inline F16 max(F16 a, F16 b) noexcept { return {_mm512_max_ps(a.v, b.v)}; }
+inline F16 abs(F16 a) noexcept { return {_mm512_abs_ps(a.v)}; }
+// Bit i is set where a[i] >= b[i]; never for a NaN.
+inline std::uint32_t at_least(F16 a, F16 b) noexcept { return _mm512_cmp_ps_mask(a.v, b.v, _CMP_GE_OQ); }
+// Rounds to the nearest integer, ties to even, and narrows; |a| must be below 128.
+inline void store_int8(F16 a, std::int8_t* p) noexcept {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a.v)));
+}
+inline F16 round(F16 a) noexcept {
+  return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
+
+// Sixteen double lanes, in two registers.
+struct D16 {
+  __m512d low, high;
+
+  static D16 zero() noexcept { return {_mm512_setzero_pd(), _mm512_setzero_pd()}; }
+  static D16 widen(F16 a) noexcept {
+    return {_mm512_cvtps_pd(_mm512_castps512_ps256(a.v)), _mm512_cvtps_pd(_mm512_extractf32x8_ps(a.v, 1))};
+  }
+  void store(double* p) const noexcept {
+    _mm512_storeu_pd(p, low);
+    _mm512_storeu_pd(p + 8, high);
+  }
+};
+
+inline D16 operator+(D16 a, D16 b) noexcept {
+  return {_mm512_add_pd(a.low, b.low), _mm512_add_pd(a.high, b.high)};
+}
+inline D16 operator-(D16 a, D16 b) noexcept {
+  return {_mm512_sub_pd(a.low, b.low), _mm512_sub_pd(a.high, b.high)};
+}
+inline D16 operator*(D16 a, D16 b) noexcept {
+  return {_mm512_mul_pd(a.low, b.low), _mm512_mul_pd(a.high, b.high)};
+}
+inline D16 fma(D16 a, D16 b, D16 c) noexcept {
+  return {_mm512_fmadd_pd(a.low, b.low, c.low), _mm512_fmadd_pd(a.high, b.high, c.high)};
+}
+
+}  // namespace
+}  // namespace diptych::kernels::simd

@@ -1,0 +1,30 @@
+// AVX2: 16 registers hold 6 rows x 2 halves of a panel, the panel and the broadcast.
+#include "kernels/simd/avx2.hpp"
+
+#define DIPTYCH_ROWS_VECTOR
+#include "kernels/similarity/body-inl.hpp"
+#include "kernels/similarity/rows-inl.hpp"
+#include "kernels/similarity/tables.hpp"
+
+namespace diptych::kernels::similarity {
+namespace {
+
+struct Fp32 {
+  using Acc = F16;
+  using Panel = F16;
+  static constexpr std::size_t group = 1;
+  static constexpr int heights[4] = {6, 0, 0, 0};
+  static Acc start(const Block&, std::size_t) noexcept { return F16::zero(); }
+  static Panel load(const std::byte* p) noexcept { return F16::load(reinterpret_cast<const float*>(p)); }
+  static F16 broadcast(const std::byte* p) noexcept { return F16::all(*reinterpret_cast<const float*>(p)); }
+  static Acc step(Acc acc, F16 a, Panel b) noexcept { return simd::fma(a, b, acc); }
+  static F16 to_float(Acc acc) noexcept { return acc; }
+};
+
+}  // namespace
+
+constinit const Variant avx2_fp32{"avx2",      Family::avx2, needs_avx2, filter<Fp32>,
+                                  dense<Fp32>, Fp32::group,  0};
+constinit const RowVariant avx2_rows{"avx2", Family::avx2, needs_avx2, dot_exact, dot_fast, sum_squares};
+
+}  // namespace diptych::kernels::similarity

@@ -1,0 +1,118 @@
+// Similarity kernels: the contract.
+//
+// Maths. For row y_j (row-major) and query x_q (packed), with s_j, o_j per row and g_q per query,
+//   value(j, q) = fma(dot(y_j, x_q) * s_j, g_q, o_j),   dot in the layout's arithmetic:
+//   fp32  one chain of fused multiply-adds, k ascending: |error| <= gamma_d * sum|y_k x_k|, gamma_d = d
+//   u/(1-d u),
+//         u = 2^-24. The chain is the same in every variant, so all of them give the same bits.
+//   int8  exact in int32 (words * 4 <= 131072), so again the same bits everywhere.
+//   bf16  products exact, sums in fp32; the order is the instruction's own: |error| <= gamma_2d * sum|y_k
+//   x_k|.
+//
+// Layout. Both operands are made of 32-bit words holding 1 float, 2 bfloat16 or 4 int8. Rows stay row-major,
+// so a corpus needs no packing for fp32 and can be appended to and mapped in any layout. Queries are packed
+// in panels of 16, up to Variant::group panels side by side in a group: word k of the group's query q is at
+// [k * panels * 16 + q].
+//
+// Who owns: the caller owns everything. Nothing overlaps. Rows may be unaligned; panels are 64-byte aligned.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "kernels/cpu_features.hpp"
+#include "kernels/dispatch.hpp"
+
+namespace diptych::kernels::similarity {
+
+inline constexpr std::size_t panel_width = 16;
+inline constexpr std::size_t most_panels = 4;  // of a group; a variant may take fewer (Variant::group)
+// Rows per call are best a multiple of this: every tile height divides it.
+inline constexpr std::size_t row_multiple = 48;
+// Int8 and bf16 rows are padded with zeros to whole tiles of 64 bytes.
+inline constexpr std::size_t code_padding = 64;
+
+// `count` rows against one group of queries.
+struct Block {
+  const std::byte* rows;
+  std::size_t stride;  // bytes from row to row
+  std::size_t count;
+  const std::byte* panels;
+  std::size_t panel_count;      // 1..Variant::group
+  std::size_t words;            // 32-bit words per row
+  const float* row_scale;       // s_j, count of them
+  const float* row_offset;      // o_j
+  const std::int32_t* row_sum;  // int8 only: the sum of each row's codes (undoes Variant::query_bias)
+  const float* query_scale;     // g_q, panel_count * 16
+};
+
+struct Hit {
+  float value;
+  std::uint32_t row;    // within the block
+  std::uint32_t query;  // within the group
+};
+
+// Wants value >= threshold; a query that wants nothing has +infinity.
+struct Filter {
+  const float* thresholds;  // panel_count * 16
+  Hit* hits;
+  std::size_t capacity;  // at least max_tile_hits
+  std::size_t count;     // grows
+};
+// A tile pushes at most this many hits, and starts only when they fit.
+inline constexpr std::size_t max_tile_hits = 24 * panel_width * most_panels;
+
+// out[j * stride + q] = min(max(value, low), high) for the first `columns` queries; -0 becomes +0.
+struct Dense {
+  float* out;
+  std::size_t stride;  // floats
+  std::size_t columns;
+  float low;
+  float high;
+};
+
+// One layout's tile kernels.
+struct Variant {
+  std::string_view name;
+  Family family;
+  CpuFeatures needs;
+  // Pushes the hits of rows first.. and returns the first row not looked at: block.count, or less when the
+  // hits are full.
+  std::size_t (*filter)(const Block& block, std::size_t first, Filter& filter) noexcept;
+  void (*dense)(const Block& block, const Dense& dense) noexcept;
+  std::size_t group;
+  // int8: what is to be added to each packed query code to make it unsigned (VNNI multiplies unsigned by
+  // signed).
+  std::int32_t query_bias;
+};
+
+[[nodiscard]] std::span<const Variant> fp32_variants() noexcept;
+[[nodiscard]] std::span<const Variant> int8_variants() noexcept;
+[[nodiscard]] std::span<const Variant> bf16_variants() noexcept;
+
+// high + low is the value to about 106 bits.
+struct Pair {
+  double high;
+  double low;
+};
+
+// Row by row kernels.
+struct RowVariant {
+  std::string_view name;
+  Family family;
+  CpuFeatures needs;
+  // The inner product to twice the precision of double: products of floats are exact in double, and 16 lanes
+  // (lane k % 16) are summed with their rounding errors kept (Ogita, Rump & Oishi 2005, Sum2), then joined in
+  // a fixed order. The same bits in every variant. |error| <= 2^-53 |dot| + d^2 2^-105 sum|x_k y_k|.
+  Pair (*dot_exact)(const float* x, const float* y, std::size_t d) noexcept;
+  // In float, lanes in any order: |error| <= gamma_d * sum|x_k y_k|.
+  float (*dot_fast)(const float* x, const float* y, std::size_t d) noexcept;
+  // Sum of squares in double, relative error <= d * 2^-53. Not finite exactly when an element is not.
+  double (*sum_squares)(const float* x, std::size_t d) noexcept;
+};
+
+[[nodiscard]] std::span<const RowVariant> row_variants() noexcept;
+
+}  // namespace diptych::kernels::similarity

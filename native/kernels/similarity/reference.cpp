@@ -1,0 +1,91 @@
+// The formulas of kernel.hpp, plainly: the judge of every other variant. Built for the baseline CPU with
+// contraction and vectorising off.
+#include <cmath>
+#include <cstring>
+
+#include "kernels/similarity/rows-inl.hpp"
+#include "kernels/similarity/tables.hpp"
+
+namespace diptych::kernels::similarity {
+namespace {
+
+template <class T>
+T word_at(const std::byte* base, std::size_t index) noexcept {
+  T word;
+  std::memcpy(&word, base + index * 4, sizeof word);
+  return word;
+}
+
+struct Fp32 {
+  static float dot(const Block& block, std::size_t row, std::size_t query) noexcept {
+    const std::byte* const y = block.rows + row * block.stride;
+    float sum = 0;
+    for (std::size_t k = 0; k < block.words; ++k) {
+      sum = std::fma(word_at<float>(y, k),
+                     word_at<float>(block.panels, k * block.panel_count * panel_width + query), sum);
+    }
+    return sum;
+  }
+};
+
+template <class Op>
+float value_at(const Block& block, std::size_t row, std::size_t query) noexcept {
+  return std::fma(Op::dot(block, row, query) * block.row_scale[row], block.query_scale[query],
+                  block.row_offset[row]);
+}
+
+template <class Op>
+std::size_t filter(const Block& block, std::size_t row, Filter& filter) noexcept {
+  const std::size_t queries = block.panel_count * panel_width;
+  for (; row < block.count; ++row) {
+    if (filter.capacity - filter.count < queries) return row;
+    for (std::size_t q = 0; q < queries; ++q) {
+      const float value = value_at<Op>(block, row, q);
+      if (value >= filter.thresholds[q]) {
+        filter.hits[filter.count++] = {value, static_cast<std::uint32_t>(row), static_cast<std::uint32_t>(q)};
+      }
+    }
+  }
+  return row;
+}
+
+template <class Op>
+void dense(const Block& block, const Dense& dense) noexcept {
+  for (std::size_t row = 0; row < block.count; ++row) {
+    for (std::size_t q = 0; q < dense.columns; ++q) {
+      const float value = value_at<Op>(block, row, q) + 0.0f;
+      const float raised = value > dense.low ? value : dense.low;
+      dense.out[row * dense.stride + q] = raised < dense.high ? raised : dense.high;
+    }
+  }
+}
+
+Pair dot_exact(const float* x, const float* y, std::size_t d) noexcept {
+  double sums[16] = {};
+  double errors[16] = {};
+  for (std::size_t k = 0; k < d; ++k) {
+    add_exact(sums[k % 16], static_cast<double>(x[k]) * static_cast<double>(y[k]), errors[k % 16]);
+  }
+  return join_lanes(sums, errors);
+}
+
+float dot_fast(const float* x, const float* y, std::size_t d) noexcept {
+  float sum = 0;
+  for (std::size_t k = 0; k < d; ++k) sum = std::fma(x[k], y[k], sum);
+  return sum;
+}
+
+double sum_squares(const float* x, std::size_t d) noexcept {
+  double sum = 0;
+  for (std::size_t k = 0; k < d; ++k) sum += static_cast<double>(x[k]) * static_cast<double>(x[k]);
+  return sum;
+}
+
+}  // namespace
+
+constinit const Variant reference_fp32{
+    "reference", Family::reference, CpuFeatures{}, filter<Fp32>, dense<Fp32>, 1, 0};
+constinit const RowVariant reference_rows{"reference", Family::reference, CpuFeatures{},
+                                          dot_exact,   dot_fast,          sum_squares};
+
+}  // namespace diptych::kernels::similarity

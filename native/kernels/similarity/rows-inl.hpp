@@ -1,0 +1,99 @@
+// The row by row kernels for vector units: included by one file per instruction set after its simd header.
+#pragma once
+
+#include <cstddef>
+
+#include "kernels/similarity/kernel.hpp"
+
+namespace diptych::kernels::similarity {
+namespace {
+
+// s + x and the rounding error of it, exactly (Knuth's TwoSum).
+[[gnu::always_inline]] inline void add_exact(double& s, double x, double& error) noexcept {
+  const double t = s + x;
+  const double z = t - s;
+  error += (s - (t - z)) + (x - z);
+  s = t;
+}
+
+// Joins the 16 lanes in a fixed order.
+inline Pair join_lanes(const double* sums, const double* errors) noexcept {
+  double high = sums[0];
+  double low = errors[0];
+  for (std::size_t i = 1; i < 16; ++i) {
+    add_exact(high, sums[i], low);
+    low += errors[i];
+  }
+  const double rounded = high + low;
+  return {rounded, low - (rounded - high)};
+}
+
+#if defined(DIPTYCH_ROWS_VECTOR)
+
+[[gnu::always_inline]] inline void add_products(simd::F16 x, simd::F16 y, simd::D16& s,
+                                                simd::D16& e) noexcept {
+  const simd::D16 p = simd::D16::widen(x) * simd::D16::widen(y);
+  const simd::D16 t = s + p;
+  const simd::D16 z = t - s;
+  e = e + ((s - (t - z)) + (p - z));
+  s = t;
+}
+
+Pair dot_exact(const float* x, const float* y, std::size_t d) noexcept {
+  simd::D16 s = simd::D16::zero();
+  simd::D16 e = simd::D16::zero();
+  std::size_t k = 0;
+  for (; k + 16 <= d; k += 16) add_products(simd::F16::load(x + k), simd::F16::load(y + k), s, e);
+  if (k < d) add_products(simd::F16::load_first(x + k, d - k), simd::F16::load_first(y + k, d - k), s, e);
+  double sums[16];
+  double errors[16];
+  s.store(sums);
+  e.store(errors);
+  return join_lanes(sums, errors);
+}
+
+float dot_fast(const float* x, const float* y, std::size_t d) noexcept {
+  simd::F16 sums[4] = {simd::F16::zero(), simd::F16::zero(), simd::F16::zero(), simd::F16::zero()};
+  std::size_t k = 0;
+  for (; k + 64 <= d; k += 64) {
+#pragma GCC unroll 4
+    for (std::size_t i = 0; i < 4; ++i) {
+      sums[i] = simd::fma(simd::F16::load(x + k + 16 * i), simd::F16::load(y + k + 16 * i), sums[i]);
+    }
+  }
+  for (; k + 16 <= d; k += 16) sums[0] = simd::fma(simd::F16::load(x + k), simd::F16::load(y + k), sums[0]);
+  if (k < d) {
+    sums[1] = simd::fma(simd::F16::load_first(x + k, d - k), simd::F16::load_first(y + k, d - k), sums[1]);
+  }
+  float lanes[16];
+  ((sums[0] + sums[1]) + (sums[2] + sums[3])).store(lanes);
+  for (std::size_t width = 8; width > 0; width /= 2) {
+    for (std::size_t i = 0; i < width; ++i) lanes[i] += lanes[i + width];
+  }
+  return lanes[0];
+}
+
+double sum_squares(const float* x, std::size_t d) noexcept {
+  simd::D16 sums[2] = {simd::D16::zero(), simd::D16::zero()};
+  const auto add = [](simd::D16 sum, simd::F16 v) {
+    const simd::D16 wide = simd::D16::widen(v);
+    return simd::fma(wide, wide, sum);
+  };
+  std::size_t k = 0;
+  for (; k + 32 <= d; k += 32) {
+    sums[0] = add(sums[0], simd::F16::load(x + k));
+    sums[1] = add(sums[1], simd::F16::load(x + k + 16));
+  }
+  for (; k + 16 <= d; k += 16) sums[0] = add(sums[0], simd::F16::load(x + k));
+  if (k < d) sums[1] = add(sums[1], simd::F16::load_first(x + k, d - k));
+  double lanes[16];
+  (sums[0] + sums[1]).store(lanes);
+  double total = 0;
+  for (const double lane : lanes) total += lane;
+  return total;
+}
+
+#endif
+
+}  // namespace
+}  // namespace diptych::kernels::similarity

@@ -1,0 +1,27 @@
+#include <array>
+
+#include "kernels/similarity/kernel.hpp"
+#include "kernels/similarity/tables.hpp"
+
+namespace diptych::kernels::similarity {
+
+// Copies, made at the first call: the tables then need no order of initialisation between files.
+std::span<const Variant> fp32_variants() noexcept {
+#if defined(__x86_64__)
+  static const std::array table{avx512_fp32, avx2_fp32, reference_fp32};
+#else
+  static const std::array table{reference_fp32};
+#endif
+  return table;
+}
+
+std::span<const RowVariant> row_variants() noexcept {
+#if defined(__x86_64__)
+  static const std::array table{avx512_rows, avx2_rows, reference_rows};
+#else
+  static const std::array table{reference_rows};
+#endif
+  return table;
+}
+
+}  // namespace diptych::kernels::similarity

@@ -1,0 +1,12 @@
+// The variants that this process uses, chosen once (kernels/dispatch.hpp).
+#pragma once
+
+#include "kernels/similarity/kernel.hpp"
+#include "similarity/rows.hpp"
+
+namespace diptych::similarity {
+
+[[nodiscard]] const kernels::similarity::Variant& active_fp32() noexcept;
+[[nodiscard]] const kernels::similarity::RowVariant& active_rows() noexcept;
+
+}  // namespace diptych::similarity

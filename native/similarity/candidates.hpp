@@ -1,0 +1,57 @@
+// The rows that may still be among a query's k best.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+namespace diptych::similarity {
+
+// The score that counts for order is in [lower, upper]; equal when it is known.
+struct Candidate {
+  double lower;
+  double upper;
+  std::uint64_t row;
+  // What is reported: the score itself, once it is known.
+  double score;
+};
+
+// The order of every result: score down, then row up.
+[[nodiscard]] inline bool ranks_before(const Candidate& a, const Candidate& b) noexcept {
+  return a.lower != b.lower ? a.lower > b.lower : a.row < b.row;
+}
+
+// Keeps every row whose upper bound reaches the k-th best lower bound seen. That bound only rises, so one
+// pass is enough; a row is dropped only when k others are certainly better.
+class Candidates {
+ public:
+  // Room for four times k, at least 64, before the list is thinned.
+  explicit Candidates(std::size_t k) : k_(k), limit_(std::max<std::size_t>(64, 4 * k)) {}
+
+  void push(const Candidate& candidate) {
+    if (candidate.upper >= floor_) list_.push_back(candidate);
+  }
+  [[nodiscard]] bool full() const noexcept { return list_.size() >= limit_; }
+  // Raises the floor to the k-th best lower bound and drops what is below it.
+  void thin();
+  // When still too long after thin(): bounds do not separate them, so they must be scored (the caller does
+  // that through `list`) and the k best kept.
+  [[nodiscard]] bool crowded() const noexcept { return list_.size() > limit_ / 4 * 3; }
+  // Every candidate's score is known: keeps the k best, in order.
+  void settle();
+
+  void raise_floor(double floor) noexcept { floor_ = std::max(floor_, floor); }
+  // A row whose score is below this cannot be among the k best.
+  [[nodiscard]] double floor() const noexcept { return floor_; }
+  [[nodiscard]] std::vector<Candidate>& list() noexcept { return list_; }
+
+ private:
+  std::size_t k_;
+  std::size_t limit_;
+  double floor_ = -std::numeric_limits<double>::infinity();
+  std::vector<Candidate> list_;
+};
+
+}  // namespace diptych::similarity

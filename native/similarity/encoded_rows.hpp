@@ -1,0 +1,52 @@
+// A few hundred rows made ready for a first pass.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "base/aligned_buffer.hpp"
+#include "base/status.hpp"
+#include "kernels/similarity/kernel.hpp"
+#include "similarity/rows.hpp"
+
+namespace diptych::similarity {
+
+// Relative error of one fp32 score, as a multiple of |x| |y|: d fused multiply-adds and the roundings of the
+// packed query, of the row's scale, of the product and of the offset (docs/exactness.md). Infinite where d is
+// so large that nothing can be promised.
+[[nodiscard]] double fp32_error(std::size_t dim) noexcept;
+
+// Whether values carry their error bound upwards (for a filter that must not miss) or stand as they are.
+enum class Bound : bool { none, upper };
+
+class EncodedRows {
+ public:
+  // Rows first .. first + count - 1 for the fp32 pass: in place where their lengths allow, else scaled
+  // copies. With Bound::upper, value(j, q) is never below the true score (in the pass's units), and exceeds
+  // it by at most 2 radius(j).
+  [[nodiscard]] base::Status encode_fp32(const Rows& rows, std::size_t first, std::size_t count,
+                                         std::span<const double> norms, Metric metric, Bound bound);
+
+  [[nodiscard]] kernels::similarity::Block block() const noexcept;
+  [[nodiscard]] double radius(std::size_t row) const noexcept { return radius_[row]; }
+  // Scores are to be multiplied by this power of two: 1 unless metric is dot and a row's length is extreme.
+  [[nodiscard]] double unit() const noexcept { return unit_; }
+
+ private:
+  [[nodiscard]] base::Status rescale(const Rows& rows, std::size_t first, std::span<const double> norms,
+                                     Metric metric);
+
+  const std::byte* rows_ = nullptr;
+  std::size_t count_ = 0;
+  std::size_t stride_ = 0;
+  std::size_t words_ = 0;
+  double unit_ = 1;
+  std::vector<float> scale_;
+  std::vector<float> offset_;
+  std::vector<float> radius_;
+  std::vector<double> length_;  // |row| in the pass's units
+  base::AlignedBuffer<float> copy_;
+};
+
+}  // namespace diptych::similarity

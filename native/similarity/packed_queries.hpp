@@ -1,0 +1,58 @@
+// Queries made ready for a first pass: scaled to about unit length and packed into panels.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "base/aligned_buffer.hpp"
+#include "base/status.hpp"
+#include "kernels/similarity/kernel.hpp"
+#include "similarity/rows.hpp"
+
+namespace diptych::similarity {
+
+// The true score of query q and a row is (value + shift(q)) * factor(q) * the rows' unit, up to the rows'
+// radius.
+class PackedQueries {
+ public:
+  // Rows first .. first + count - 1 in fp32, for `variant`. cosine: x / |x| rounded to float, factor 1. dot:
+  // x * 2^-e of length [0.5, 1), factor 2^e, so that no sum can overflow. A zero row stays zero.
+  [[nodiscard]] base::Status pack_fp32(const kernels::similarity::Variant& variant, const Rows& rows,
+                                       std::size_t first, std::size_t count, std::span<const double> norms,
+                                       Metric metric);
+
+  [[nodiscard]] const kernels::similarity::Variant& variant() const noexcept { return *variant_; }
+  [[nodiscard]] std::size_t count() const noexcept { return count_; }
+  [[nodiscard]] std::size_t words() const noexcept { return words_; }
+  // Queries of a full group.
+  [[nodiscard]] std::size_t width() const noexcept { return width_; }
+  [[nodiscard]] std::size_t groups() const noexcept { return (count_ + width_ - 1) / width_; }
+  // Panels of this group; the last may have fewer than the others.
+  [[nodiscard]] std::size_t panels_of(std::size_t group) const noexcept;
+  [[nodiscard]] const std::byte* panels(std::size_t group) const noexcept {
+    return panels_.data() + group * width_ * words_ * 4;
+  }
+  // g_q of the kernels, padded to whole panels.
+  [[nodiscard]] const float* scale() const noexcept { return scale_.data(); }
+  [[nodiscard]] double factor(std::size_t query) const noexcept { return factor_[query]; }
+  [[nodiscard]] double shift(std::size_t query) const noexcept { return shift_[query]; }
+
+ private:
+  [[nodiscard]] base::Status reserve(const kernels::similarity::Variant& variant, std::size_t count,
+                                     std::size_t words);
+  // Word k of query q, within its group.
+  [[nodiscard]] std::byte* lane(std::size_t query) noexcept;
+  [[nodiscard]] std::size_t lane_step(std::size_t query) const noexcept;
+
+  const kernels::similarity::Variant* variant_ = nullptr;
+  std::size_t count_ = 0;
+  std::size_t words_ = 0;
+  std::size_t width_ = kernels::similarity::panel_width;
+  base::AlignedBuffer<std::byte> panels_;
+  std::vector<float> scale_;
+  std::vector<double> factor_;
+  std::vector<double> shift_;
+};
+
+}  // namespace diptych::similarity
