@@ -7,6 +7,7 @@
 #include "bind/throw.hpp"
 #include "kernels/cpu_features.hpp"
 #include "kernels/dispatch.hpp"
+#include "similarity/active.hpp"
 
 namespace diptych::bind {
 namespace {
@@ -34,6 +35,8 @@ Napi::Value cpu_info(const Napi::CallbackInfo& info) {
     families.Set(families.Length(), text(env, kernels::family_name(family)));
   }
   const Napi::Object active = Napi::Object::New(env);
+  active.Set("similarity.fp32", text(env, similarity::active_fp32().name));
+  active.Set("similarity.rows", text(env, similarity::active_rows().name));
 
   const Napi::Object result = Napi::Object::New(env);
   result.Set("features", features);

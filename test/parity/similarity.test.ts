@@ -48,7 +48,9 @@ describe.each(folders)('%s', (folder) => {
     test('cosines are within 2e-6 in fp32, and float64 rounded once in exact', async () => {
       const fast = await cosineSimilarity(a, b);
       expect([fast.rows, fast.columns]).toEqual([a.rows, b.rows]);
-      expect(Math.max(...fast.data.map((score, i) => Math.abs(score - (cosine[i] ?? NaN))))).toBeLessThan(2e-6);
+      expect(Math.max(...fast.data.map((score, i) => Math.abs(score - (cosine[i] ?? NaN))))).toBeLessThan(
+        2e-6,
+      );
       const exact = await cosineSimilarity(a, b, { precision: 'exact' });
       // 1e-12 is what the fixtures' own float64 may be off.
       const off = exact.data.map((score, i) => Math.abs(score - (cosine[i] ?? NaN)));
