@@ -2,6 +2,7 @@
 import type { ImageBinding } from './image-binding.js';
 import type { LimitsBinding } from './limits-binding.js';
 import type { SimilarityBinding } from './similarity-binding.js';
+import type { TrainingBinding } from './training-binding.js';
 
 export interface CpuInfo {
   /** CPU features that the addon looks for and the operating system lets it use. */
@@ -14,7 +15,7 @@ export interface CpuInfo {
   readonly active: Readonly<Record<string, string>>;
 }
 
-export interface NativeBinding extends ImageBinding, LimitsBinding, SimilarityBinding {
+export interface NativeBinding extends ImageBinding, LimitsBinding, SimilarityBinding, TrainingBinding {
   /** Throws KERNEL_UNAVAILABLE (with the names that would do) when DIPTYCH_KERNEL cannot be honoured. */
   cpuInfo(): CpuInfo;
   /** Cores this process may use: the least of affinity and the cgroup's quota, at least 1. */

@@ -1,0 +1,70 @@
+/** What the addon does for training: see native/bind/training.cpp. Every call works on the addon's own threads. */
+export interface TrainingBinding {
+  /**
+   * out[rows x columns] = a * b in float32, a being rows x depth (or depth x rows, when transposed) and b depth x
+   * columns (or columns x depth).
+   */
+  matmul(
+    a: Float32Array,
+    aTransposed: boolean,
+    b: Float32Array,
+    bTransposed: boolean,
+    rows: number,
+    columns: number,
+    depth: number,
+    out: Float32Array,
+    threads: number,
+  ): Promise<void>;
+  /** Sum of cross-entropies of softmax(W x + b); weights and gradient are classes x (dim + 1), intercept last. */
+  logisticLoss(
+    rows: Float32Array,
+    dim: number,
+    labels: Int32Array,
+    classes: number,
+    weights: Float64Array,
+    gradient: Float64Array,
+    threads: number,
+    cancel: Int32Array | null,
+  ): Promise<number>;
+  /** softmax: CLIP's loss, sigmoid: SigLIP's. Gradients (count x dim) are written where they are given. */
+  contrastiveLoss(
+    kind: 'softmax' | 'sigmoid',
+    images: Float32Array,
+    texts: Float32Array,
+    count: number,
+    dim: number,
+    scale: number,
+    bias: number,
+    imageGradient: Float32Array | null,
+    textGradient: Float32Array | null,
+    threads: number,
+    cancel: Int32Array | null,
+  ): Promise<NativeContrast>;
+  /** Writes each row's nearest centroid (lower index on ties) and its squared distance. */
+  nearestCentroids(
+    rows: Float32Array,
+    dim: number,
+    centroids: Float32Array,
+    labels: Int32Array,
+    distances: Float32Array,
+    threads: number,
+    cancel: Int32Array | null,
+  ): Promise<void>;
+  /** Adds each row to the sum of its label. */
+  sumByLabel(
+    rows: Float32Array,
+    dim: number,
+    labels: Int32Array,
+    sums: Float64Array,
+    threads: number,
+    cancel: Int32Array | null,
+  ): Promise<void>;
+}
+
+export interface NativeContrast {
+  readonly loss: number;
+  readonly imageLoss: number;
+  readonly textLoss: number;
+  readonly scaleGradient: number;
+  readonly biasGradient: number;
+}
