@@ -1,5 +1,22 @@
 /** Which mending a text gets before the tokenizer; `auto` is what the official Python does for that folder's layout. */
-export type TextCleaning = 'auto' | 'none' | 'openai' | 'open_clip' | 'canonicalize';
+export const TEXT_CLEANINGS = [
+  'auto',
+  'none',
+  'openai',
+  'open_clip',
+  'canonicalize',
+  'hf_slow',
+  'cn_clip',
+] as const;
+/**
+ * `openai` and `open_clip`: ftfy, HTML unescape, white space, lower case, as those repositories' tokenizers;
+ * `canonicalize`: open_clip's for SigLIP (punctuation removed too); `none`: the folder's tokenizer alone;
+ * `hf_slow`: transformers 4's slow CLIP tokenizer with ftfy installed; `cn_clip`: OFA-Sys/Chinese-CLIP's own.
+ */
+export type TextCleaning = (typeof TEXT_CLEANINGS)[number];
+/** What a text goes through before its tokenizer, once `auto` is settled. See clean/clean.ts. */
+export type CleaningRule =
+  'none' | 'openai' | 'open_clip' | 'whitespace' | 'canonicalize' | 'hf_slow' | 'lower';
 /** What happens to a text longer than the context: an error, a cut (end token kept), or chunks averaged by the engine. */
 export type LongText = 'error' | 'truncate' | 'pool';
 
@@ -15,8 +32,12 @@ export interface TokenizedText {
 }
 
 export interface TokenizeOptions {
+  /** Default truncate. */
   readonly longText?: LongText;
-  /** Pad to the context length (default: what the family's official code does). */
+  /**
+   * Pad to the context length (default: what the family's official code does; where that pads to the longest
+   * of the batch, texts padded alone stay as they are).
+   */
   readonly pad?: boolean;
 }
 
@@ -27,4 +48,6 @@ export interface Tokenizer {
   tokenize(texts: readonly string[], options?: TokenizeOptions): TokenizedText[];
   /** Chunks of one long text, each within the context (for `longText: 'pool'`). */
   chunks(text: string): TokenizedText[];
+  /** Id of a token of the vocabulary ("[ENC]"), or undefined. */
+  idOf(token: string): number | undefined;
 }

@@ -1,0 +1,116 @@
+/**
+ * SentencePiece's precompiled character map: a double-array trie over UTF-8 bytes whose leaves point into a
+ * block of replacements, each closed by a zero byte. Layout: u32 size of the trie in bytes, trie, block.
+ * Source: sentencepiece/src/normalizer.cc and darts-clone's unit layout.
+ */
+export class CharsMap {
+  readonly #units: Uint32Array;
+  readonly #block: Buffer;
+
+  /** Throws RangeError when the blob is no such map. */
+  constructor(blob: Buffer) {
+    const size = blob.length >= 4 ? blob.readUInt32LE(0) : 0;
+    if ((blob.length > 0 && blob.length < 4) || size % 4 !== 0 || (size > 0 && 4 + size > blob.length))
+      throw new RangeError('the character map is cut');
+    this.#units = new Uint32Array(size / 4);
+    for (let at = 0; at < this.#units.length; at++) this.#units[at] = blob.readUInt32LE(4 + at * 4);
+    this.#block = blob.subarray(4 + size);
+  }
+
+  get empty(): boolean {
+    return this.#units.length === 0;
+  }
+
+  /**
+   * SentencePiece's own way: at each position the longest entry is replaced, else one character is kept.
+   */
+  normalizeLongest(text: string): string {
+    if (this.empty) return text;
+    const bytes = Buffer.from(text, 'utf8');
+    const parts: Buffer[] = [];
+    let at = 0;
+    while (at < bytes.length) {
+      const match = this.#lookup(bytes, at, true);
+      if (match === undefined) {
+        const width = utf8Width(bytes[at] ?? 0);
+        parts.push(bytes.subarray(at, at + width));
+        at += width;
+      } else {
+        parts.push(match.value);
+        at += match.length;
+      }
+    }
+    return Buffer.concat(parts).toString('utf8');
+  }
+
+  /**
+   * Hugging Face's way: a grapheme of fewer than six bytes is replaced whole by the first (shortest) entry
+   * that begins it; of any other, each character by itself.
+   */
+  normalizeGraphemes(text: string): string {
+    if (this.empty) return text;
+    let out = '';
+    for (const grapheme of graphemes(text)) {
+      const whole = Buffer.byteLength(grapheme, 'utf8') < 6 ? this.#replace(grapheme) : undefined;
+      if (whole !== undefined) {
+        out += whole;
+        continue;
+      }
+      for (const character of grapheme) out += this.#replace(character) ?? character;
+    }
+    return out;
+  }
+
+  readonly #known = new Map<string, string | undefined>();
+
+  #replace(chunk: string): string | undefined {
+    if (this.#known.has(chunk)) return this.#known.get(chunk);
+    const value = this.#lookup(Buffer.from(chunk, 'utf8'), 0, false)?.value.toString('utf8');
+    if (this.#known.size > 1 << 16) this.#known.clear();
+    this.#known.set(chunk, value);
+    return value;
+  }
+
+  #lookup(bytes: Buffer, start: number, longest: boolean): { value: Buffer; length: number } | undefined {
+    let found: { value: Buffer; length: number } | undefined;
+    let node = 0;
+    let unit = this.#units[0] ?? 0;
+    node ^= offset(unit);
+    for (let at = start; at < bytes.length; at++) {
+      const byte = bytes[at] ?? 0;
+      node ^= byte;
+      unit = this.#units[node] ?? 0;
+      // Label (low byte, with the leaf bit) must equal the byte.
+      if ((unit & 0x800000ff) >>> 0 !== byte) break;
+      node ^= offset(unit);
+      if (((unit >>> 8) & 1) !== 1) continue;
+      const leaf = (this.#units[node] ?? 0) & 0x7fffffff;
+      const end = this.#block.indexOf(0, leaf);
+      found = { value: this.#block.subarray(leaf, end < 0 ? undefined : end), length: at + 1 - start };
+      if (!longest) break;
+    }
+    return found;
+  }
+}
+
+function offset(unit: number): number {
+  return (unit >>> 10) << ((unit & 0x200) >>> 6);
+}
+
+function utf8Width(first: number): number {
+  if (first < 0x80) return 1;
+  if (first < 0xe0) return 2;
+  return first < 0xf0 ? 3 : 4;
+}
+
+const segmenter = new Intl.Segmenter('und', { granularity: 'grapheme' });
+// eslint-disable-next-line no-control-regex -- ASCII without CR, whose only multi-character grapheme is CR LF
+const PLAIN = /^[\x00-\x0c\x0e-\x7f]*$/;
+
+function graphemes(text: string): Iterable<string> {
+  return PLAIN.test(text) ? text : segments(text);
+}
+
+function* segments(text: string): Generator<string> {
+  for (const part of segmenter.segment(text)) yield part.segment;
+}
