@@ -253,6 +253,10 @@ Status softmax_loss(const Side& images, const Side& texts, std::size_t count, fl
 Status contrastive_loss(Contrast kind, const Pairs& pairs, double scale, double bias,
                         std::span<float> image_gradient, std::span<float> text_gradient, std::size_t threads,
                         const std::function<bool()>& cancelled, ContrastiveResult* result) {
+  if (pairs.count <= kSmall) {
+    small_contrastive_loss(kind, pairs, scale, bias, image_gradient, text_gradient, result);
+    return Status::good();
+  }
   const auto& kernel = kernels::linear::active();
   const std::size_t dim = pairs.dim;
   Panels image_columns;

@@ -39,4 +39,10 @@ struct ContrastiveResult {
                                             std::size_t threads, const std::function<bool()>& cancelled,
                                             ContrastiveResult* result);
 
+// Up to this many pairs are worked out in float64 on the calling thread (at most 30 ms at 512 numbers a row).
+inline constexpr std::size_t kSmall = 128;
+void small_contrastive_loss(Contrast kind, const Pairs& pairs, double scale, double bias,
+                            std::span<float> image_gradient, std::span<float> text_gradient,
+                            ContrastiveResult* result);
+
 }  // namespace diptych::training
