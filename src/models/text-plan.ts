@@ -39,7 +39,8 @@ export function planText(sources: TextSources, warnings: string[]): TextPlan {
     ...base,
     contextLength,
     files: vocabulary.files,
-    bucketable: base.bucketable && graph.fixedLength === null,
+    // Without a mask a BERT sees its padding: the official length is part of the result then.
+    bucketable: base.bucketable && graph.fixedLength === null && (!family.bert || graph.inputs.mask !== undefined),
     vocabularySize: vocabularySize(header, graph.inputs.ids?.name ?? ''),
   };
   return sources.cleaning === 'auto' ? plan : overrideCleaning(plan, sources.cleaning, vocabulary, sources);

@@ -120,7 +120,7 @@ export async function* embedImages(
     const feed: HostTensor = { type, data: view(decoded.buffer, rows), dims };
     const result = await session.run(
       { [name]: feed },
-      { outputs: [tower.graph.output], fixedBatch: tower.graph.fixedBatch },
+      { outputs: [tower.graph.output], fixedBatch: tower.graph.fixedBatch, idle: tower.graph.idle },
     );
     for (const buffer of result.returned) pool.give(buffer);
     tower.seconds.encode += result.milliseconds / 1000;

@@ -168,6 +168,7 @@ async function encodeSequences(
     const result = await session.run(feeds, {
       outputs: [tower.graph.output],
       fixedBatch: tower.graph.fixedBatch,
+      idle: tower.graph.idle,
     });
     tower.seconds.encode += result.milliseconds / 1000;
     const indices = batch.map((_, at) => at);

@@ -5,6 +5,13 @@ export interface HostTensor {
   readonly dims: readonly number[];
 }
 
+/** An input that the graph demands though the run does not use it: it is fed zeros; `batch` is the run's rows. */
+export interface IdleTensor {
+  readonly name: string;
+  readonly type: HostTensor['type'] | 'bool';
+  readonly dims: readonly (number | 'batch')[];
+}
+
 /** Where a session runs: ONNX Runtime's CPU provider, or one CUDA device. */
 export type SessionDevice = 'cpu' | { readonly cuda: number };
 
@@ -21,6 +28,8 @@ export interface RunOptions {
   readonly outputs: readonly string[];
   /** Batch size that the graph was exported with: the run is split (and its tail padded) to fit. */
   readonly fixedBatch?: number | null;
+  /** Inputs of a combined graph's other tower. */
+  readonly idle?: readonly IdleTensor[];
 }
 
 export interface SessionResult {

@@ -1,4 +1,4 @@
-import type { HostTensor, SessionOptions } from './host.js';
+import type { HostTensor, IdleTensor, SessionOptions } from './host.js';
 
 /** What a session worker is started with. */
 export interface WorkerStart {
@@ -20,6 +20,7 @@ export type Request =
       readonly feeds: Readonly<Record<string, HostTensor>>;
       readonly outputs: readonly string[];
       readonly fixedBatch: number | null;
+      readonly idle: readonly IdleTensor[];
     }
   | { readonly type: 'close' };
 

@@ -1,15 +1,16 @@
-import type { HostTensor } from './host.js';
+import type { HostTensor, IdleTensor } from './host.js';
 
 type Tensors = Readonly<Record<string, HostTensor>>;
 type RunOnce = (feeds: Tensors, outputs: readonly string[]) => Promise<Record<string, HostTensor>>;
 
-function emptyLike(tensor: HostTensor, length: number): HostTensor['data'] {
+function emptyLike(tensor: { readonly type: IdleTensor['type'] }, length: number): HostTensor['data'] {
   switch (tensor.type) {
     case 'float32':
       return new Float32Array(length);
     case 'float16':
       return new Uint16Array(length);
     case 'uint8':
+    case 'bool':
       return new Uint8Array(length);
     case 'int64':
       return new BigInt64Array(length);
@@ -67,7 +68,17 @@ async function runParts(
   return Object.fromEntries(outputs.map((name) => [name, join(parts[name] ?? [], rows)]));
 }
 
-const rowCount = (feeds: Tensors): number => Object.values(feeds)[0]?.dims[0] ?? 0;
+/** Zeros for an input that a run of `rows` rows does not use. */
+export function idleTensor(
+  idle: IdleTensor,
+  rows: number,
+): { type: IdleTensor['type']; data: HostTensor['data']; dims: number[] } {
+  const dims = idle.dims.map((dim) => (dim === 'batch' ? rows : dim));
+  const length = dims.reduce((product, side) => product * side, 1);
+  return { type: idle.type, data: emptyLike(idle, length), dims };
+}
+
+export const rowCount = (feeds: Tensors): number => Object.values(feeds)[0]?.dims[0] ?? 0;
 
 /** Runs a batch through a graph that only takes `fixedBatch` rows at a time (any number when null). */
 export function runSplit(

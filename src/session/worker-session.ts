@@ -119,7 +119,14 @@ class WorkerSession implements SessionHost {
       if (this.#pending.size === 1) this.#worker.ref();
       const transfer = [...new Set(Object.values(feeds).map((tensor) => tensor.data.buffer as ArrayBuffer))];
       this.#worker.postMessage(
-        { type: 'run', id, feeds, outputs: options.outputs, fixedBatch: options.fixedBatch ?? null },
+        {
+          type: 'run',
+          id,
+          feeds,
+          outputs: options.outputs,
+          fixedBatch: options.fixedBatch ?? null,
+          idle: options.idle ?? [],
+        },
         transfer,
       );
     });

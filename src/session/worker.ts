@@ -4,9 +4,9 @@
  */
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
-import type { HostTensor } from './host.js';
+import type { HostTensor, IdleTensor } from './host.js';
 import { BUSY, STOP, type Reply, type Request, type WorkerStart } from './protocol.js';
-import { runBackingOff, runSplit } from './split.js';
+import { idleTensor, rowCount, runBackingOff, runSplit } from './split.js';
 
 const start = workerData as WorkerStart;
 
@@ -52,8 +52,13 @@ async function serve(port: MessagePort): Promise<void> {
   const runOnce = async (
     feeds: Readonly<Record<string, HostTensor>>,
     outputs: readonly string[],
+    idle: readonly IdleTensor[],
   ): Promise<Record<string, HostTensor>> => {
     const inputs: Record<string, ort.Tensor> = {};
+    for (const unused of idle) {
+      const { type, data, dims } = idleTensor(unused, rowCount(feeds));
+      inputs[unused.name] = new ort.Tensor(type, data as Float32Array, dims);
+    }
     for (const [name, tensor] of Object.entries(feeds)) {
       inputs[name] = new ort.Tensor(tensor.type, tensor.data as Float32Array, tensor.dims);
     }
@@ -74,10 +79,14 @@ async function serve(port: MessagePort): Promise<void> {
     feeds,
     outputs,
     fixedBatch,
-  }: Extract<Request, { type: 'run' }>): Promise<Record<string, HostTensor>> =>
-    fixedBatch === null
-      ? runBackingOff(feeds, outputs, limit, runOnce)
-      : runSplit(feeds, outputs, fixedBatch, runOnce);
+    idle,
+  }: Extract<Request, { type: 'run' }>): Promise<Record<string, HostTensor>> => {
+    const once = (part: Readonly<Record<string, HostTensor>>, names: readonly string[]) =>
+      runOnce(part, names, idle);
+    return fixedBatch === null
+      ? runBackingOff(feeds, outputs, limit, once)
+      : runSplit(feeds, outputs, fixedBatch, once);
+  };
 
   const run = async (request: Extract<Request, { type: 'run' }>): Promise<void> => {
     const returned = Object.values(request.feeds).map((tensor) => tensor.data.buffer as ArrayBuffer);
