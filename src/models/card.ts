@@ -104,10 +104,8 @@ export interface MatchPlan {
 /** A text decoder for captions: logits [batch, tokens, vocabulary]. */
 export interface CaptionPlan {
   readonly graph: GraphPlan;
-  /** Key/value cache: input and output names in the same order; empty where the graph has none. */
-  readonly past: readonly { readonly input: string; readonly output: string }[];
-  /** `use_cache_branch` of a merged decoder, or null. */
-  readonly cacheSwitch: string | null;
+  /** The graph for the steps after the first, over a key/value cache; null where the export has none beside `graph`. */
+  readonly withPast: string | null;
   readonly bosId: number;
   readonly eosId: number;
   readonly padId: number;

@@ -24,6 +24,7 @@ export interface ChosenGraphs {
   readonly text: OpenGraph | null;
   readonly match: OpenGraph | null;
   readonly decoder: OpenGraph | null;
+  readonly withPast: OpenGraph | null;
   readonly dtypes: readonly GraphDtype[];
 }
 
@@ -53,7 +54,7 @@ function describe(
   options: DescribeOptions,
 ): ModelDescription {
   const warnings: string[] = [...configs.warnings];
-  const { image, text, match, decoder } = graphs;
+  const { image, text, match, decoder, withPast } = graphs;
   const length = configs.contextLength ?? configs.family.contextLength ?? 77;
   const imagePlan = image === null ? null : plan(image, 'image', length);
   const textPlan = text === null ? null : plan(text, 'text', length);
@@ -86,7 +87,7 @@ function describe(
     image: spec === null || imagePlan === null ? null : { spec, graph: imagePlan },
     text: textRules === null || textPlan === null ? null : { plan: fitPlan(textRules, textPlan), graph: textPlan },
     match: match === null ? null : planMatch(match, listing),
-    caption: decoder === null ? null : planCaption(decoder, listing, configs.model),
+    caption: decoder === null ? null : planCaption(decoder, withPast === decoder ? null : withPast, listing, configs.model),
     scoring: configs.family.scoring,
     ...settleScale(located.card, options, configs, combined),
     activation: configs.family.activation,
@@ -163,7 +164,7 @@ function chooseGraphs(listing: FolderListing, dtype: GraphDtype | 'auto'): Chose
     const chosen = chooseVariant(group, dtype) ?? chooseVariant(group, 'auto');
     return chosen === undefined ? null : open(chosen);
   };
-  const heads = { match: pickHead(groups.match), decoder: pickHead(groups.decoder) };
+  const heads = { match: pickHead(groups.match), decoder: pickHead(groups.decoder), withPast: pickHead(groups.withPast) };
   if (main.length > 0) return { image: pick(groups.vision), text: pick(groups.text), ...heads, dtypes };
   const combined = pick(groups.combined);
   const slots = new Set(combined?.header.inputs.map(inputRole));
@@ -178,7 +179,7 @@ function chooseGraphs(listing: FolderListing, dtype: GraphDtype | 'auto'): Chose
   return { image, text, ...heads, dtypes };
 }
 
-type Groups = Readonly<Record<'vision' | 'text' | 'combined' | 'match' | 'decoder', readonly GraphFile[]>>;
+type Groups = Readonly<Record<'vision' | 'text' | 'combined' | 'match' | 'decoder' | 'withPast', readonly GraphFile[]>>;
 
 /** Files of a role, one base only: "onnx/" before other places, then by name. */
 function groupByRole(listing: FolderListing, open: (file: GraphFile) => OpenGraph): Groups {
@@ -198,7 +199,9 @@ function groupByRole(listing: FolderListing, open: (file: GraphFile) => OpenGrap
     text: of('text'),
     combined: of('combined'),
     match: of('match'),
-    decoder: of('merged-decoder', 'decoder-with-past', 'decoder'),
+    decoder: of('merged-decoder', 'decoder', 'decoder-with-past'),
+    // A merged decoder has the cached steps inside.
+    withPast: of('merged-decoder').length > 0 ? [] : of('decoder-with-past'),
   };
 }
 

@@ -2,7 +2,7 @@ import { DiptychError } from '../errors.js';
 import type { CaptionPlan, MatchPlan } from './card.js';
 import type { OpenGraph } from './describe.js';
 import type { FolderListing } from './folder.js';
-import { isCache, planGraph } from './graph-plan.js';
+import { planGraph } from './graph-plan.js';
 import { asNumber, at, type Json } from './json.js';
 import { findVocabulary, lookUp, type VocabularyFiles } from './vocabulary-files.js';
 
@@ -19,7 +19,12 @@ export function planMatch(graph: OpenGraph, listing: FolderListing): MatchPlan {
 }
 
 /** The captioner. Start is [DEC] (BLIP), end [SEP], as salesforce/BLIP generates. */
-export function planCaption(graph: OpenGraph, listing: FolderListing, config: Json): CaptionPlan {
+export function planCaption(
+  graph: OpenGraph,
+  withPast: OpenGraph | null,
+  listing: FolderListing,
+  config: Json,
+): CaptionPlan {
   const vocabulary = vocabularyOf(listing);
   const { header } = graph;
   const text = at(config, 'text_config');
@@ -27,20 +32,9 @@ export function planCaption(graph: OpenGraph, listing: FolderListing, config: Js
   const eosId = asNumber(at(text, 'sep_token_id')) ?? lookUp(vocabulary, '[SEP]');
   if (bosId === undefined) throw lacks(listing, '[DEC]');
   if (eosId === undefined) throw lacks(listing, '[SEP]');
-  const past = header.inputs.filter((input) => input.name.startsWith('past_key_values'));
-  const outputs = new Set(header.outputs.map((output) => output.name));
   return {
     graph: planGraph(header, 'decoder', graph.file.dtype),
-    past: past.map((input) => {
-      const output = input.name.replace('past_key_values', 'present');
-      if (!outputs.has(output)) {
-        throw new DiptychError('MODEL_INVALID', `takes ${input.name} but gives no ${output}; export it again`, {
-          input: header.file,
-        });
-      }
-      return { input: input.name, output };
-    }),
-    cacheSwitch: header.inputs.find((input) => isCache(input) && input.type === 'bool')?.name ?? null,
+    withPast: withPast?.header.file ?? null,
     bosId,
     eosId,
     padId: asNumber(at(text, 'pad_token_id')) ?? lookUp(vocabulary, '[PAD]') ?? 0,

@@ -1,6 +1,7 @@
 /** A typed array with its shape: what goes into and comes out of a graph. */
 export interface HostTensor {
-  readonly type: 'float32' | 'float16' | 'uint8' | 'int64' | 'int32';
+  readonly type: 'float32' | 'float16' | 'uint8' | 'int64' | 'int32' | 'bool';
+  /** A bool is one byte, 0 or 1. */
   readonly data: Float32Array | Uint16Array | Uint8Array | BigInt64Array | Int32Array;
   readonly dims: readonly number[];
 }

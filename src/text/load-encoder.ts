@@ -9,8 +9,11 @@ import { readMerges } from './json/model.js';
 import { JsonEncoder, loadTokenizerJson } from './json/tokenizer-json.js';
 import { loadSentencePiece } from './sentencepiece.js';
 
+/** The part of a text plan that a vocabulary is read by. */
+type VocabularyPlan = Pick<TextPlan, 'kind' | 'files' | 'spelling'>;
+
 /** Reads the vocabulary files of a plan. Throws MODEL_INVALID or MODEL_UNSUPPORTED naming the file. */
-export function loadEncoder(plan: TextPlan): Encoder {
+export function loadEncoder(plan: VocabularyPlan): Encoder {
   const { tokenizer, vocab, model } = plan.files;
   if (plan.kind === 'sentencepiece' && model !== undefined) return loadSentencePiece(model);
   if (plan.kind === 'tokenizer-json' && tokenizer !== undefined) return loadTokenizerJson(tokenizer).encoder;
@@ -21,7 +24,7 @@ export function loadEncoder(plan: TextPlan): Encoder {
   return new JsonEncoder(bertHfConfig(words));
 }
 
-function loadClipBpe(plan: TextPlan): Encoder {
+function loadClipBpe(plan: VocabularyPlan): Encoder {
   const { tokenizer } = plan.files;
   const source = tokenizer === undefined ? readVocabMerges(plan) : jsonVocabMerges(tokenizer);
   const start = source.vocab.get('<|startoftext|>') ?? source.vocab.get('<start_of_text>');
@@ -55,7 +58,7 @@ function jsonVocabMerges(file: string): VocabMerges {
   return { vocab, merges };
 }
 
-function readVocabMerges(plan: TextPlan): VocabMerges {
+function readVocabMerges(plan: VocabularyPlan): VocabMerges {
   const vocabFile = plan.files['vocab'] ?? '';
   const mergesFile = plan.files['merges'] ?? '';
   const vocab = toMap(readJson(vocabFile));
