@@ -12,19 +12,30 @@ import {
   type ResolvedModelOptions,
 } from './options.js';
 import { toNativeSpec } from './image/preprocess.js';
+import { asList, imageItems, textItem, type ImageInput } from './pipeline/arguments.js';
 import { collect, type Embeddings } from './pipeline/collect.js';
 import { embedImages, type ImageTower } from './pipeline/images.js';
 import { embedStream, type EmbeddedBatch, type StreamItem } from './pipeline/stream.js';
 import { embedTexts, type TextTower } from './pipeline/texts.js';
 import type { StageSeconds } from './pipeline/types.js';
+import { caption, type Captions } from './tasks/caption.js';
+import type { CaptionOptions } from './tasks/generate/options.js';
+import { HeadSessions, type HeadHost } from './tasks/heads.js';
+import { match, type Matches, type MatchOptions } from './tasks/match.js';
+import {
+  checkRerank,
+  parseRerankOptions,
+  rerank,
+  type Reranked,
+  type RerankOptions,
+} from './tasks/rerank.js';
 import { TowerSession } from './session/tower-session.js';
 import { logitsOf, probabilitiesOf } from './similarity/logits.js';
 import type { Matrix } from './similarity/rows.js';
 import { loadTokenizer } from './text/tokenizer.js';
 import type { TokenizedText, Tokenizer } from './text/types.js';
 
-/** An image: a path, a file: URL, or the bytes of a file. */
-export type ImageInput = string | URL | Uint8Array | ArrayBuffer;
+export type { ImageInput } from './pipeline/arguments.js';
 
 export interface EmbedOptions {
   /** Stops the work; the call then rejects with code ABORTED. */
@@ -65,6 +76,7 @@ export class Model implements AsyncDisposable {
   readonly description: ModelDescription;
   readonly #options: ResolvedModelOptions;
   readonly #sessions: { readonly image: TowerSession | null; readonly text: TowerSession | null };
+  readonly #heads: HeadSessions;
   readonly #running = new Set<Promise<unknown>>();
   /** Seconds spent per stage since the model was loaded. */
   readonly seconds: Readonly<StageSeconds>;
@@ -80,6 +92,7 @@ export class Model implements AsyncDisposable {
       graph === undefined ? null : new TowerSession(graph.file, options);
     const image = open(description.image?.graph);
     const shared = description.image?.graph.file === description.text?.graph.file;
+    this.#heads = new HeadSessions(options);
     this.#sessions = { image, text: shared ? image : open(description.text?.graph) };
   }
 
@@ -177,7 +190,7 @@ export class Model implements AsyncDisposable {
   async embedImages(images: readonly ImageInput[] | ImageInput, options?: EmbedOptions): Promise<Embeddings> {
     this.#checkOpen();
     const { signal, onProgress } = parseEmbedOptions(options);
-    const items = asList(images, 'images').map((item, index) => ({ index, item: imageItem(item, index) }));
+    const items = imageItems(images);
     const batches = embedImages(this.#imageTower(), items, signal ?? undefined);
     return this.#track(collect(batches, this.description.embeddingDim, onProgress));
   }
@@ -243,11 +256,71 @@ export class Model implements AsyncDisposable {
     return probabilitiesOf(await this.logits(images, texts), this.description.activation);
   }
 
+  /** What the heads beside the towers borrow from this model. */
+  #headHost(): HeadHost {
+    return {
+      description: this.description,
+      options: this.#options,
+      imageTower: () => this.#imageTower(),
+      tokenizer: () => this.#getTokenizer(),
+    };
+  }
+
+  /**
+   * Captions of images (BLIP): greedy, beam search or nucleus sampling. Broken images become `failures`.
+   * Throws MODEL_UNSUPPORTED for a model that writes no captions.
+   */
+  async caption(images: readonly ImageInput[] | ImageInput, options?: CaptionOptions): Promise<Captions> {
+    this.#checkOpen();
+    return this.#track(caption(this.#headHost(), this.#heads, imageItems(images), options));
+  }
+
+  /**
+   * Whether images and texts belong together, images x texts, by the matching head of BLIP and BLIP-2: slower and
+   * sharper than embeddings. Throws MODEL_UNSUPPORTED for a model without the head.
+   */
+  async match(
+    images: readonly ImageInput[] | ImageInput,
+    texts: readonly string[] | string,
+    options?: MatchOptions,
+  ): Promise<Matches> {
+    this.#checkOpen();
+    const list = asList(texts, 'texts').map(textItem);
+    return this.#track(match(this.#headHost(), this.#heads, imageItems(images), list, options));
+  }
+
+  /** Ranks by embeddings, then lets the matching head reorder each query's k best. */
+  async rerank(
+    images: readonly ImageInput[] | ImageInput,
+    texts: readonly string[] | string,
+    options?: RerankOptions,
+  ): Promise<Reranked> {
+    this.#checkOpen();
+    const host = this.#headHost();
+    checkRerank(host);
+    const parsed = parseRerankOptions(options, this.description.match?.encId !== null);
+    const embedding = parsed.signal === null ? {} : { signal: parsed.signal };
+    const list = asList(texts, 'texts').map(textItem);
+    const work = async (): Promise<Reranked> =>
+      rerank(
+        host,
+        this.#heads,
+        {
+          images: imageItems(images),
+          texts: list,
+          imageEmbeddings: await this.embedImages(images, embedding),
+          textEmbeddings: await this.embedTexts(list, embedding),
+        },
+        parsed,
+      );
+    return this.#track(work());
+  }
+
   /** Waits for the work in flight, then ends the encoder threads. Safe to call twice. */
   close(): Promise<void> {
     this.#closing ??= (async () => {
       await Promise.allSettled([...this.#running]);
-      await Promise.all([this.#sessions.image?.close(), this.#sessions.text?.close()]);
+      await Promise.all([this.#sessions.image?.close(), this.#sessions.text?.close(), this.#heads.close()]);
     })();
     return this.#closing;
   }
@@ -255,56 +328,6 @@ export class Model implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-}
-
-function asList<T>(value: readonly T[] | T, what: string): readonly T[] {
-  if (Array.isArray(value)) return value as readonly T[];
-  if (typeof value === 'string' || value instanceof URL || ArrayBuffer.isView(value) || isArrayBuffer(value))
-    return [value as T];
-  throw new DiptychError('BAD_INPUT', `expected an array, got ${value === null ? 'null' : typeof value}`, {
-    input: what,
-  });
-}
-
-function isArrayBuffer(value: unknown): value is ArrayBuffer {
-  return Object.prototype.toString.call(value) === '[object ArrayBuffer]';
-}
-
-/** Checks one image input; a file: URL becomes its path. */
-export function imageItem(item: unknown, index: number): string | Uint8Array {
-  if (typeof item === 'string') {
-    if (item !== '' && !item.includes('\0')) return item;
-    throw new DiptychError('BAD_INPUT', 'expected a path, got an empty string or one with a zero byte', {
-      input: `images[${String(index)}]`,
-    });
-  }
-  if (item instanceof URL && item.protocol === 'file:') return decodeURIComponent(item.pathname);
-  if (ArrayBuffer.isView(item)) {
-    const { buffer, byteOffset, byteLength } = item;
-    if (isArrayBuffer(buffer)) {
-      if ('detached' in buffer && buffer.detached === true) {
-        throw new DiptychError('BAD_INPUT', 'its buffer was detached', { input: `images[${String(index)}]` });
-      }
-      return new Uint8Array(buffer, byteOffset, byteLength);
-    }
-    return Uint8Array.from(new Uint8Array(buffer, byteOffset, byteLength));
-  }
-  if (isArrayBuffer(item)) return new Uint8Array(item);
-  const got = item === null ? 'null' : item instanceof URL ? `a ${item.protocol} URL` : typeof item;
-  throw new DiptychError(
-    'BAD_INPUT',
-    `expected a path, a file: URL or the bytes of an image file, got ${got}`,
-    {
-      input: `images[${String(index)}]`,
-    },
-  );
-}
-
-function textItem(item: unknown, index: number): string {
-  if (typeof item === 'string') return item;
-  throw new DiptychError('BAD_INPUT', `expected a string, got ${item === null ? 'null' : typeof item}`, {
-    input: `texts[${String(index)}]`,
-  });
 }
 
 /**
