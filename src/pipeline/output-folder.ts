@@ -1,0 +1,94 @@
+import { mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { DiptychError } from '../errors.js';
+import { outputError, TEMPORARY } from '../output/atomic.js';
+import { FAILURES_FILE, FOLDERS, RUN_FILE } from '../output/layout.js';
+import { readRun, type RunIdentity, type RunState } from '../output/run-file.js';
+
+/** What to do with a folder that is not empty. */
+export type Existing = 'refuse' | 'resume' | 'overwrite';
+
+async function entries(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return [];
+    throw outputError(cause, folder);
+  }
+}
+
+/** Names of the keys in which two identities differ. */
+function differences(before: RunIdentity, now: RunIdentity): string[] {
+  return Object.keys(now).filter((key) => JSON.stringify(before[key]) !== JSON.stringify(now[key]));
+}
+
+/** Takes away what a killed run left beside its whole parts. */
+async function removeLeftovers(folder: string, state: RunState): Promise<void> {
+  const whole = new Set(state.parts.flatMap(({ files }) => files));
+  for (const name of FOLDERS) {
+    for (const file of await entries(path.join(folder, name))) {
+      if (!whole.has(`${name}/${file}`)) await rm(path.join(folder, name, file), { force: true });
+    }
+  }
+  await rm(path.join(folder, `${RUN_FILE}${TEMPORARY}`), { force: true });
+  const failures = path.join(folder, FAILURES_FILE);
+  await truncate(failures, state.failuresBytes).catch(async (cause: unknown) => {
+    if (state.failuresBytes > 0) {
+      throw new DiptychError('OUTPUT_INVALID', 'is missing or cannot be cut; start again with --overwrite', {
+        cause,
+        input: failures,
+      });
+    }
+    await writeFile(failures, '');
+  });
+}
+
+/**
+ * Makes the folder ready. Returns the state to go on from, null for a fresh start.
+ * Throws OUTPUT_EXISTS (not empty, or another run's), OUTPUT_INVALID, OUTPUT_FAILED.
+ */
+export async function prepareFolder(
+  folder: string,
+  existing: Existing,
+  identity: RunIdentity,
+): Promise<RunState | null> {
+  const present = await entries(folder);
+  if (existing === 'overwrite') {
+    for (const name of [...FOLDERS, RUN_FILE, `${RUN_FILE}${TEMPORARY}`, FAILURES_FILE]) {
+      await rm(path.join(folder, name), { recursive: true, force: true });
+    }
+  } else if (existing === 'refuse' && present.length > 0) {
+    throw new DiptychError(
+      'OUTPUT_EXISTS',
+      'is not empty: --resume goes on with a run that was stopped, --overwrite starts again',
+      { input: folder },
+    );
+  } else if (existing === 'resume') {
+    const run = await readRun(folder);
+    if (run !== null) {
+      const different = differences(run, identity);
+      if (different.length > 0) {
+        throw new DiptychError(
+          'OUTPUT_EXISTS',
+          `holds a run with other settings (${different.join(', ')} differ): give the same, or --overwrite`,
+          { input: folder },
+        );
+      }
+      await removeLeftovers(folder, run);
+      return run;
+    }
+    const foreign = present.filter((name) => !name.startsWith(RUN_FILE) && name !== FAILURES_FILE);
+    if (foreign.length > 0) {
+      throw new DiptychError('OUTPUT_EXISTS', `has no ${RUN_FILE} but is not empty: choose another --out`, {
+        input: folder,
+      });
+    }
+  }
+  try {
+    await mkdir(folder, { recursive: true });
+    await writeFile(path.join(folder, FAILURES_FILE), '');
+  } catch (cause) {
+    throw outputError(cause, folder);
+  }
+  return null;
+}
