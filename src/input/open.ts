@@ -1,0 +1,179 @@
+import { createReadStream } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { glob, isDynamicPattern } from 'tinyglobby';
+import { DiptychError, toDiptychError } from '../errors.js';
+import type { ColumnChoice } from './columns.js';
+import { broken, isUrl, type InputItem, type InputKind } from './item.js';
+import { lineItems } from './lines.js';
+import { isImageName, sniff, sniffFile, SNIFF_BYTES, type FileType } from './sniff.js';
+import { csvItems, jsonlItems, parquetItems } from './tables.js';
+import { openTar, tarItems } from './tar.js';
+import { walk } from './walk.js';
+
+export interface InputOptions {
+  readonly kind: InputKind;
+  readonly columns: ColumnChoice;
+  /** Where `-` reads from. */
+  readonly stdin: NodeJS.ReadStream;
+}
+
+const imageItem = (file: string): InputItem => ({
+  name: file,
+  cells: { image_path: file },
+  shape: 'image',
+  image: file,
+});
+
+function missing(input: string): DiptychError {
+  return new DiptychError('INPUT_NOT_FOUND', 'no such file, folder or match', { input });
+}
+
+/** Items of the inputs that a command was given, in their order; folders and globs in the order of names. */
+export async function* openInputs(
+  inputs: readonly string[],
+  options: InputOptions,
+): AsyncGenerator<InputItem, void, undefined> {
+  for (const input of inputs) yield* openInput(input, options);
+}
+
+async function* openInput(given: string, options: InputOptions): AsyncGenerator<InputItem, void, undefined> {
+  if (given === '-') {
+    yield* openStdin(options);
+    return;
+  }
+  if (isUrl(given)) {
+    yield imageItem(given);
+    return;
+  }
+  const input = /^file:\/\//i.test(given) ? fileURLToPath(given) : given;
+  const found = await stat(input).catch((error: unknown) => toDiptychError(error, 'INPUT_UNREADABLE', input));
+  if (!(found instanceof DiptychError)) {
+    if (found.isDirectory()) yield* openFolder(input, options);
+    else yield* openFile(input, options, true);
+    return;
+  }
+  if (isDynamicPattern(input)) {
+    const pattern = input.split(path.sep).join('/');
+    const files = await glob(pattern, { dot: false, onlyFiles: true, expandDirectories: false });
+    files.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+    if (files.length === 0) yield broken(given, missing(given));
+    for (const file of files) yield* openFile(file, options, true);
+    return;
+  }
+  const reason = found.cause;
+  const gone =
+    reason instanceof Error && 'code' in reason && (reason.code === 'ENOENT' || reason.code === 'ENOTDIR');
+  yield broken(given, gone ? missing(given) : found, options.kind === 'text' ? 'text' : 'image');
+}
+
+/** Images and webdataset tars below a folder; with kind text, the contents of its .txt files. */
+async function* openFolder(
+  folder: string,
+  options: InputOptions,
+): AsyncGenerator<InputItem, void, undefined> {
+  for await (const found of walk(folder)) {
+    if (!found.ok) {
+      yield broken(found.file, found.error);
+    } else if (options.kind === 'text') {
+      if (/\.txt$/i.test(found.file)) yield await textFile(found.file);
+    } else if (isImageName(found.file)) {
+      yield imageItem(found.file);
+    } else {
+      const type = await sniffFile(found.file).catch(() => null);
+      if (type === 'image') yield imageItem(found.file);
+      else if (type === 'tar' || isTarName(found.file)) yield* openFile(found.file, options, false);
+    }
+  }
+}
+
+async function textFile(file: string): Promise<InputItem> {
+  try {
+    const text = (await readFile(file, 'utf8')).trim();
+    return { name: file, cells: { text, text_path: file }, shape: 'text', text };
+  } catch (error) {
+    return broken(file, toDiptychError(error, 'INPUT_UNREADABLE', file), 'text');
+  }
+}
+
+/** Lists go by these names, or by none; other text (.json, .md) was hardly meant. */
+const LIST_NAMES = new Set(['txt', 'text', 'list', 'lst']);
+
+const isTarName = (file: string): boolean => /\.(tar|tgz)(\.(gz|zst))?$/i.test(file);
+
+/** A file by its bytes; its name decides only between kinds of text. `asked`: named by the user, not found in a folder. */
+async function* openFile(
+  file: string,
+  options: InputOptions,
+  asked: boolean,
+): AsyncGenerator<InputItem, void, undefined> {
+  let type: FileType;
+  try {
+    type = await sniffFile(file);
+  } catch (error) {
+    yield broken(file, toDiptychError(error, 'INPUT_UNREADABLE', file));
+    return;
+  }
+  const table = { kind: options.kind, columns: options.columns };
+  const ending = path.extname(file).slice(1).toLowerCase();
+  if (type === 'image') {
+    yield imageItem(file);
+  } else if (type === 'tar' || isTarName(file)) {
+    yield* openTarFile(file, options.kind);
+  } else if (type === 'parquet' || ending === 'parquet') {
+    yield* parquetItems(file, table);
+  } else if (ending === 'csv' || ending === 'tsv') {
+    yield* csvItems(file, ending === 'csv' ? ',' : '\t', table);
+  } else if (ending === 'jsonl' || ending === 'ndjson') {
+    yield* jsonlItems(file, table);
+  } else if (isImageName(file) && asked && options.kind !== 'text') {
+    // Not an image's bytes: the decoder says what is wrong with it.
+    yield imageItem(file);
+  } else if (LIST_NAMES.has(ending) || (type === 'text' && ending === '')) {
+    yield* lineItems(file, createReadStream(file), options.kind, path.dirname(file));
+  } else if (options.kind === 'image' || type === 'empty') {
+    yield imageItem(file);
+  } else {
+    const message = 'is neither an image nor a .tar, .parquet, .csv, .tsv, .jsonl or .txt';
+    yield broken(file, new DiptychError('IMAGE_UNSUPPORTED', message, { input: file }));
+  }
+}
+
+async function* openTarFile(file: string, kind: InputKind): AsyncGenerator<InputItem, void, undefined> {
+  const first = await firstBytes(file);
+  yield* tarItems(file, openTar(file), first, kind);
+}
+
+async function firstBytes(file: string): Promise<Uint8Array> {
+  const stream: AsyncIterable<Buffer> = createReadStream(file, { end: SNIFF_BYTES - 1 });
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** Standard input: a tar by its bytes, else lines. */
+async function* openStdin(options: InputOptions): AsyncGenerator<InputItem, void, undefined> {
+  const { stdin } = options;
+  const first = await new Promise<Buffer>((resolve, reject) => {
+    const onReadable = (): void => {
+      const chunk: unknown = stdin.read();
+      if (chunk === null) return;
+      stdin.off('readable', onReadable);
+      resolve(Buffer.isBuffer(chunk) ? chunk : Buffer.from(typeof chunk === 'string' ? chunk : ''));
+    };
+    stdin.on('readable', onReadable);
+    stdin.once('end', () => {
+      resolve(Buffer.alloc(0));
+    });
+    stdin.once('error', reject);
+  });
+  if (first.length === 0) return;
+  stdin.unshift(first);
+  const type = sniff(first);
+  if (type === 'tar' || type === 'gzip' || type === 'zstd') {
+    yield* tarItems('stdin', stdin, first.subarray(0, SNIFF_BYTES), options.kind);
+  } else {
+    yield* lineItems('stdin', stdin, options.kind, null);
+  }
+}

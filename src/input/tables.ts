@@ -1,0 +1,154 @@
+import { createReadStream } from 'node:fs';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { parse } from 'csv-parse';
+import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
+import { DiptychError, toDiptychError } from '../errors.js';
+import { chooseColumns, recordItem, type ColumnChoice } from './columns.js';
+import { broken, type InputItem, type InputKind } from './item.js';
+
+export interface TableOptions {
+  readonly kind: InputKind;
+  readonly columns: ColumnChoice;
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+const isRow = (value: unknown): value is Row =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const BASE64_IMAGE = /^(\/9j\/|iVBOR|R0lGOD|UklGR|Qk)[A-Za-z0-9+/_-]{40,}={0,2}$/;
+
+/** Chinese-CLIP's image files: no header, an id and the image in base64 (its URL-safe form too). */
+function base64Row(cells: readonly string[]): Row | null {
+  const [id, data] = cells;
+  if (cells.length !== 2 || id === undefined || data === undefined || !BASE64_IMAGE.test(data)) return null;
+  return { image_id: id, image: new Uint8Array(Buffer.from(data, 'base64')) };
+}
+
+/** A .csv or .tsv file, streamed. The first line names the columns. */
+export async function* csvItems(
+  file: string,
+  delimiter: ',' | '\t',
+  options: TableOptions,
+): AsyncGenerator<InputItem, void, undefined> {
+  const parser = createReadStream(file).pipe(
+    parse({
+      delimiter,
+      bom: true,
+      relax_column_count: true,
+      skip_empty_lines: true,
+      relax_quotes: true,
+      // Captions in tab-separated files hold bare quotation marks; nobody quotes there.
+      quote: delimiter === '\t' ? null : '"',
+    }),
+  );
+  const rows: AsyncIterable<string[]> = parser;
+  const folder = path.dirname(file);
+  let names: string[] | null = null;
+  let columns: ColumnChoice | null = null;
+  let number = 0;
+  try {
+    for await (const cells of rows) {
+      number++;
+      const where = `${file} row ${String(number)}`;
+      if (names === null) {
+        const image = options.columns.image === null ? base64Row(cells) : null;
+        if (image !== null) {
+          names = ['image_id', 'image'];
+          columns = { image: 'image', text: null };
+        } else {
+          names = cells;
+          columns = chooseColumns(file, names, options.columns, options.kind);
+          number = 0;
+          continue;
+        }
+      }
+      if (columns === null) continue;
+      const header = names;
+      const row = base64Row(cells) ?? Object.fromEntries(header.map((name, at) => [name, cells[at] ?? null]));
+      yield recordItem(row, columns, where, folder);
+    }
+  } catch (error) {
+    yield broken(file, toDiptychError(error, 'INPUT_UNREADABLE', file));
+    if (error instanceof DiptychError && error.code === 'BAD_OPTION') throw error;
+  }
+}
+
+/** A .jsonl file: an object a line (columns chosen by name), or a string a line (texts). */
+export async function* jsonlItems(
+  file: string,
+  options: TableOptions,
+): AsyncGenerator<InputItem, void, undefined> {
+  const stream = createReadStream(file);
+  const failure: { error: unknown } = { error: null };
+  stream.on('error', (error) => {
+    failure.error = error;
+  });
+  const folder = path.dirname(file);
+  let columns: ColumnChoice | null = null;
+  let number = 0;
+  for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) {
+    number++;
+    if (line.trim() === '') continue;
+    const where = `${file} line ${String(number)}`;
+    let value: unknown;
+    try {
+      value = JSON.parse(number === 1 ? line.replace(/^\uFEFF/, '') : line);
+    } catch (cause) {
+      const error = new DiptychError('INPUT_UNREADABLE', 'is not JSON', { cause, input: where });
+      yield broken(where, error, options.kind === 'text' ? 'text' : 'image');
+      continue;
+    }
+    if (typeof value === 'string') {
+      yield { name: where, cells: { text: value }, shape: 'text', text: value };
+    } else if (isRow(value)) {
+      columns ??= chooseColumns(file, Object.keys(value), options.columns, options.kind);
+      yield recordItem(value, columns, where, folder);
+    } else {
+      yield broken(
+        where,
+        new DiptychError('INPUT_UNREADABLE', 'is neither an object nor a string', { input: where }),
+      );
+    }
+  }
+  if (failure.error !== null) yield broken(file, toDiptychError(failure.error, 'INPUT_UNREADABLE', file));
+}
+
+/** A .parquet file, a slice of rows in memory at a time; image bytes, paths, URLs or texts in its columns. */
+export async function* parquetItems(
+  file: string,
+  options: TableOptions,
+): AsyncGenerator<InputItem, void, undefined> {
+  let columns: ColumnChoice;
+  let number = 0;
+  try {
+    const buffer = await asyncBufferFromFile(file);
+    const metadata = await parquetMetadataAsync(buffer);
+    const names = parquetSchema(metadata).children.map(({ element }) => element.name);
+    columns = chooseColumns(file, names, options.columns, options.kind);
+    const folder = path.dirname(file);
+    // Bytes of images come as bytes; only text columns are text.
+    const slice = columns.image === null ? 8192 : 256;
+    const total = Number(metadata.num_rows);
+    for (let rowStart = 0; rowStart < total; rowStart += slice) {
+      const rowEnd = Math.min(total, rowStart + slice);
+      const rows: unknown[] = await parquetReadObjects({
+        file: buffer,
+        metadata,
+        rowStart,
+        rowEnd,
+        utf8: false,
+        compressors,
+      });
+      for (const row of rows) {
+        number++;
+        if (isRow(row)) yield recordItem(row, columns, `${file} row ${String(number)}`, folder);
+      }
+    }
+  } catch (error) {
+    if (error instanceof DiptychError && error.code === 'BAD_OPTION') throw error;
+    yield broken(file, toDiptychError(error, 'INPUT_UNREADABLE', file));
+  }
+}
