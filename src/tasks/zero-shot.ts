@@ -3,7 +3,7 @@ import type { ImageInput, Model } from '../engine.js';
 import { parseOptions, read } from '../options.js';
 import { normalizeRows } from '../pipeline/rows.js';
 import type { Failure } from '../pipeline/types.js';
-import { logitsOf, probabilitiesOf } from '../similarity/logits.js';
+import { logitsOf, probabilitiesOf, type MultiRows } from '../similarity/logits.js';
 import { openaiTemplates } from './templates.js';
 
 /**
@@ -137,28 +137,46 @@ export async function classify(
   const given = signal ?? undefined;
   const classifier = isClassifier(labels) ? labels : await buildClassifier(model, labels, templates, given);
   const embedded = await model.embedImages(images, given === undefined ? {} : { signal: given });
-  const { logitScale, logitBias, activation } = model.description;
-  if (embedded.rows === 0) return { results: [], failures: embedded.failures };
-  const logits = await logitsOf(embedded, classifier, { scale: logitScale ?? 1, bias: logitBias ?? 0 });
-  const probabilities = probabilitiesOf(logits, activation);
   const list: readonly ImageInput[] = Array.isArray(images)
     ? (images as readonly ImageInput[])
     : [images as ImageInput];
-  const results = embedded.indices.map((index, row): Classification => {
+  const names = embedded.indices.map((index) => {
+    const image = list[index];
+    return typeof image === 'string' || image instanceof URL ? String(image) : `image ${String(index)}`;
+  });
+  const results = await classifyEmbedded(model, embedded, names, classifier);
+  return {
+    results: results.map((result) => ({ ...result, labels: result.labels.slice(0, top) })),
+    failures: embedded.failures,
+  };
+}
+
+/** {@link classify} for images that are embedded already; `names` has one entry per row. All labels, best first. */
+export async function classifyEmbedded(
+  model: Model,
+  images: MultiRows,
+  names: readonly string[],
+  classifier: Classifier,
+): Promise<Classification[]> {
+  if (images.rows === 0) return [];
+  const { logitScale, logitBias, activation } = model.description;
+  if (logitScale === null) {
+    model.options.onWarning(
+      `${model.name} does not tell its trained logit scale: probabilities mean little; give it with logitScale`,
+    );
+  }
+  const logits = await logitsOf(images, classifier, { scale: logitScale ?? 1, bias: logitBias ?? 0 });
+  const probabilities = probabilitiesOf(logits, activation);
+  return names.map((image, row): Classification => {
     const ranked = classifier.labels.map((label, column) => ({
       label,
       probability: probabilities.data[row * classifier.rows + column] ?? 0,
       logit: logits.data[row * classifier.rows + column] ?? 0,
     }));
     // Array.prototype.sort is stable: equal logits keep the order of the labels.
-    ranked.sort((a, b) => b.logit - a.logit);
-    const image = list[index];
-    return {
-      image: typeof image === 'string' || image instanceof URL ? String(image) : `image ${String(index)}`,
-      labels: ranked.slice(0, top),
-    };
+    ranked.sort((one, other) => other.logit - one.logit);
+    return { image, labels: ranked };
   });
-  return { results, failures: embedded.failures };
 }
 
 function isClassifier(value: readonly string[] | Classifier): value is Classifier {

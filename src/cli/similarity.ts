@@ -1,0 +1,194 @@
+import { stat } from 'node:fs/promises';
+import { Option, type Command, type OptionValues } from 'commander';
+import { DiptychError } from '../errors.js';
+import type { Model } from '../engine.js';
+import type { Failure } from '../pipeline/types.js';
+import { openEmbeddings, readEmbeddings, type SetRows } from '../output/embedding-set.js';
+import type { InputItem } from '../input/item.js';
+import { sniffFile } from '../input/sniff.js';
+import type { Context, Terminal } from './context.js';
+import {
+  addImageFlags,
+  addModelFlags,
+  addTextFlags,
+  finiteNumber,
+  modelOptions,
+  wholeNumber,
+} from './flags.js';
+import { addUrlFlags, openItems } from './inputs.js';
+import { runCommand, type ExitCode } from './run.js';
+import { score, shorten, table } from './table.js';
+
+/** Largest matrix that is printed. */
+const MOST_COLUMNS = 12;
+const MOST_ROWS = 40;
+const PRINTED_NAME = 24;
+
+/** One side of the comparison, with a name for each row. */
+interface Side extends SetRows {
+  readonly names: readonly string[] | null;
+  readonly failures: readonly Failure[];
+}
+
+/** Whether a path holds embeddings (.npy, .parquet, a folder with them) and not things to embed. */
+async function isEmbeddings(given: string): Promise<boolean> {
+  const found = await stat(given).catch(() => null);
+  if (found === null) return /\.npy$/.test(given);
+  if (found.isFile()) return (await sniffFile(given)) === 'npy';
+  return openEmbeddings(given).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof DiptychError && error.code === 'OUTPUT_INVALID' && /holds no/.test(error.message))
+        return false;
+      throw error;
+    },
+  );
+}
+
+/** Lends the model to those who need it: comparing two files on disk needs none. */
+class LazyModel implements AsyncDisposable {
+  readonly #context: Context;
+  #model: Promise<Model> | null = null;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  get(): Promise<Model> {
+    const { flags } = this.#context;
+    this.#model ??= import('../engine.js').then(({ loadModel }) =>
+      loadModel(
+        flags.string('model') ?? undefined,
+        modelOptions(flags, (message) => {
+          this.#context.warn(message);
+        }),
+      ),
+    );
+    return this.#model;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const model = await this.#model?.catch(() => null);
+    await model?.close();
+  }
+}
+
+async function openSide(context: Context, given: string, models: LazyModel): Promise<Side> {
+  if (await isEmbeddings(given)) {
+    const set = await openEmbeddings(given);
+    return { ...(await readEmbeddings(set)), names: null, failures: [] };
+  }
+  const { embedItems, joinEmbeddings } = await import('../pipeline/embed-list.js');
+  const items: InputItem[] = [];
+  for await (const item of openItems(context, [given], 'auto')) items.push(item);
+  const kind = items.some((item) => item.shape === 'image' || item.shape === 'pair') ? 'image' : 'text';
+  const model = await models.get();
+  const embedded = await joinEmbeddings(embedItems(model, items, kind, context.signal));
+  if (embedded.rows === 0) {
+    const [failure] = embedded.failures;
+    throw failure === undefined
+      ? new DiptychError('BAD_INPUT', 'there is nothing in it to embed', { input: given })
+      : new DiptychError(failure.code, failure.message, { input: failure.input });
+  }
+  return embedded;
+}
+
+function outFormat(file: string): 'npy' | 'csv' | 'png' {
+  const ending = /\.(npy|csv|png)$/i.exec(file)?.[1]?.toLowerCase();
+  if (ending === 'npy' || ending === 'csv' || ending === 'png') return ending;
+  throw new DiptychError('BAD_OPTION', 'expected a file that ends in .npy, .csv or .png', {
+    input: `--out ${file}`,
+  });
+}
+
+const rowName = (side: Side, row: number): string => side.names?.[row] ?? String(row);
+
+function printMatrix(context: Context, a: Side, b: Side, data: Float32Array): void {
+  if (a.rows > MOST_ROWS || b.rows > MOST_COLUMNS) {
+    context.print(
+      `${String(a.rows)} x ${String(b.rows)} scores: use --out to keep them, or --top to see the best`,
+    );
+    return;
+  }
+  const columns = Array.from({ length: b.rows }, (_, column) => shorten(rowName(b, column), PRINTED_NAME));
+  const rows = Array.from({ length: a.rows }, (_, row) => [
+    shorten(rowName(a, row), PRINTED_NAME),
+    ...columns.map((__, column) => score(data[row * b.rows + column] ?? 0)),
+  ]);
+  context.print(table(['', ...columns], rows));
+}
+
+async function compare(context: Context, left: string, right: string): Promise<ExitCode> {
+  const { flags } = context;
+  const out = flags.string('out');
+  const format = out === null ? null : outFormat(out);
+  await using models = new LazyModel(context);
+  const [a, b] = [await openSide(context, left, models), await openSide(context, right, models)];
+  const { scoreMatrix, bestMatches, saveMatrix } = await import('../pipeline/compare.js');
+  const precision = flags.oneOf('precision', 'exact', 'fp32', 'bf16', 'int8');
+  const threads = flags.number('threads');
+  const common = {
+    metric: flags.choice('metric', 'cosine', 'dot'),
+    signal: context.signal,
+    ...(precision === null ? {} : { precision }),
+    ...(threads === null ? {} : { threads }),
+  };
+  const [top, threshold] = [flags.number('top'), flags.number('threshold')];
+  const wantsMatches = top !== null || threshold !== null;
+  const matches = wantsMatches ? await bestMatches(a, b, { top, threshold, ...common }) : null;
+  const wantsMatrix = out !== null || (matches === null && !context.json);
+  const matrix = wantsMatrix ? await scoreMatrix(a, b, common) : null;
+  if (out !== null && format !== null && matrix !== null) {
+    await saveMatrix(matrix, out, format, { rows: a.names, columns: b.names });
+    if (!context.json) context.note(`${out}: ${String(a.rows)} x ${String(b.rows)}`);
+  }
+  if (context.json) {
+    context.printJson({ shape: [a.rows, b.rows], ...(matches === null ? {} : { top: matches }) });
+  } else if (matches !== null) {
+    const lines = matches.flatMap((hits, row) =>
+      hits.map(({ index, score: value }, rank) => [
+        rank === 0 ? shorten(rowName(a, row), PRINTED_NAME * 2) : '',
+        String(rank + 1),
+        shorten(rowName(b, index), PRINTED_NAME * 2),
+        score(value),
+      ]),
+    );
+    context.print(table(['row', 'rank', 'match', 'score'], lines));
+  } else if (matrix !== null && out === null) {
+    printMatrix(context, a, b, matrix.data);
+  }
+  return context.reportFailures([...a.failures, ...b.failures]);
+}
+
+export function registerSimilarity(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('similarity')
+    .description('similarity matrix or top-k between two embedding sets')
+    .argument('<a>', 'folder that diptych embed made, a .npy file, or images or texts to embed now')
+    .argument('<b>', 'the same')
+    .option('--top <k>', 'the k best rows of B for each row of A, instead of the matrix', wholeNumber(1))
+    .option('--threshold <t>', 'only scores of at least this', finiteNumber)
+    .option('--out <file>', 'write the matrix: .npy, .csv or .png (a heat map)')
+    .addOption(
+      new Option('--precision <how>', 'arithmetic (default: fp32 for the matrix, exact for --top)').choices([
+        'exact',
+        'fp32',
+        'bf16',
+        'int8',
+      ]),
+    )
+    .addOption(new Option('--metric <name>', 'score').choices(['cosine', 'dot']).default('cosine'))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ diptych similarity embedded/img_emb embedded/text_emb
+  $ diptych similarity a.npy b.npy --top 10 --json
+  $ diptych similarity photos/ labels.txt --out matrix.png
+  $ diptych similarity embedded embedded --threshold 0.95`,
+    );
+  addTextFlags(addImageFlags(addUrlFlags(addModelFlags(command))));
+  command.action((a: string, b: string, values: OptionValues) =>
+    runCommand(values, terminal, (context) => compare(context, a, b)),
+  );
+}
