@@ -51,6 +51,8 @@ double order_key(double score, Metric metric) noexcept {
   return metric == Metric::cosine ? std::nearbyint(score * 1e12) / 1e12 : score;
 }
 
-double least_score(double key, Metric metric) noexcept { return metric == Metric::cosine ? key - 1e-12 : key; }
+double least_score(double key, Metric metric) noexcept {
+  return metric == Metric::cosine ? key - 1e-12 : key;
+}
 
 }  // namespace diptych::similarity

@@ -25,9 +25,10 @@ struct ExactRow {
 [[nodiscard]] double exact_score(const ExactRow& a, const ExactRow& b, std::size_t dim,
                                  Metric metric) noexcept;
 
-// What orders exact results: cosines that agree to 12 decimals count as equal, so that the lower index comes first.
-// A float64 loop over 4,096 values can be off by 4096 * 2^-53 = 4.5e-13, so no two such loops agree on the order of
-// closer scores. Inner products have no common scale to round to and stand as they are. Monotone in `score`.
+// What orders exact results: cosines that agree to 12 decimals count as equal, so that the lower index comes
+// first. A float64 loop over 4,096 values can be off by 4096 * 2^-53 = 4.5e-13, so no two such loops agree on
+// the order of closer scores. Inner products have no common scale to round to and stand as they are. Monotone
+// in `score`.
 [[nodiscard]] double order_key(double score, Metric metric) noexcept;
 
 // No score below this can have a key of at least `key`.

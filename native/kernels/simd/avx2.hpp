@@ -77,6 +77,15 @@ inline void store_int8(F16 a, std::int8_t* p) noexcept {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
 }
 
+// Eight 32-bit words at `p`.
+inline __m256i half_words(const std::byte* p) noexcept {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+// The 32-bit word at `p` (of any alignment) in every lane.
+inline __m256i all_words(const std::byte* p) noexcept {
+  return _mm256_set1_epi32(_mm_cvtsi128_si32(_mm_loadu_si32(p)));
+}
+
 // Sixteen double lanes, in four registers.
 struct D16 {
   __m256d v[4];

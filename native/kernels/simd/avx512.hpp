@@ -43,6 +43,11 @@ inline F16 round(F16 a) noexcept {
   return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
 }
 
+// The 32-bit word at `p` (of any alignment) in every lane.
+inline __m512i all_words(const std::byte* p) noexcept {
+  return _mm512_set1_epi32(_mm_cvtsi128_si32(_mm_loadu_si32(p)));
+}
+
 // Sixteen double lanes, in two registers.
 struct D16 {
   __m512d low, high;

@@ -62,7 +62,7 @@ struct Filter {
   std::size_t count;     // grows
 };
 // A tile pushes at most this many hits, and starts only when they fit.
-inline constexpr std::size_t max_tile_hits = 24 * panel_width * most_panels;
+inline constexpr std::size_t max_tile_hits = 32 * panel_width * most_panels;
 
 // out[j * stride + q] = min(max(value, low), high) for the first `columns` queries; -0 becomes +0.
 struct Dense {

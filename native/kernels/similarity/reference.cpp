@@ -1,6 +1,8 @@
 // The formulas of kernel.hpp, plainly: the judge of every other variant. Built for the baseline CPU with
 // contraction and vectorising off.
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 
 #include "kernels/similarity/rows-inl.hpp"
@@ -25,6 +27,39 @@ struct Fp32 {
                      word_at<float>(block.panels, k * block.panel_count * panel_width + query), sum);
     }
     return sum;
+  }
+};
+
+// Low half first, then the high half, of each word.
+struct Bf16 {
+  static float dot(const Block& block, std::size_t row, std::size_t query) noexcept {
+    const std::byte* const y = block.rows + row * block.stride;
+    const auto low = [](std::uint32_t word) { return std::bit_cast<float>(word << 16); };
+    const auto high = [](std::uint32_t word) { return std::bit_cast<float>(word & 0xffff0000u); };
+    float sum = 0;
+    for (std::size_t k = 0; k < block.words; ++k) {
+      const auto a = word_at<std::uint32_t>(y, k);
+      const auto b = word_at<std::uint32_t>(block.panels, k * block.panel_count * panel_width + query);
+      sum = std::fma(low(a), low(b), sum);
+      sum = std::fma(high(a), high(b), sum);
+    }
+    return sum;
+  }
+};
+
+struct Int8 {
+  struct Word {
+    std::int8_t code[4];
+  };
+  static float dot(const Block& block, std::size_t row, std::size_t query) noexcept {
+    const std::byte* const y = block.rows + row * block.stride;
+    std::int32_t sum = 0;
+    for (std::size_t k = 0; k < block.words; ++k) {
+      const auto a = word_at<Word>(y, k);
+      const auto b = word_at<Word>(block.panels, k * block.panel_count * panel_width + query);
+      for (std::size_t i = 0; i < 4; ++i) sum += a.code[i] * b.code[i];
+    }
+    return static_cast<float>(sum);
   }
 };
 
@@ -85,6 +120,10 @@ double sum_squares(const float* x, std::size_t d) noexcept {
 
 constinit const Variant reference_fp32{
     "reference", Family::reference, CpuFeatures{}, filter<Fp32>, dense<Fp32>, 1, 0};
+constinit const Variant reference_bf16{
+    "reference", Family::reference, CpuFeatures{}, filter<Bf16>, dense<Bf16>, 1, 0};
+constinit const Variant reference_int8{
+    "reference", Family::reference, CpuFeatures{}, filter<Int8>, dense<Int8>, 1, 0};
 constinit const RowVariant reference_rows{"reference", Family::reference, CpuFeatures{},
                                           dot_exact,   dot_fast,          sum_squares};
 

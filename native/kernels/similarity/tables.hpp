@@ -7,10 +7,20 @@
 namespace diptych::kernels::similarity {
 
 extern const Variant reference_fp32;
+extern const Variant reference_bf16;
+extern const Variant reference_int8;
 extern const RowVariant reference_rows;
 extern const Variant avx2_fp32;
+extern const Variant avx2_bf16;
+extern const Variant avx2_int8;
 extern const RowVariant avx2_rows;
 extern const Variant avx512_fp32;
+extern const Variant avx512_bf16_emulated;
+extern const Variant avx512_int8;
 extern const RowVariant avx512_rows;
+extern const Variant avx512_vnni_int8;
+extern const Variant avx512_bf16_bf16;
+extern const Variant amx_bf16;
+extern const Variant amx_int8;
 
 }  // namespace diptych::kernels::similarity

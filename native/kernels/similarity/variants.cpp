@@ -15,6 +15,24 @@ std::span<const Variant> fp32_variants() noexcept {
   return table;
 }
 
+std::span<const Variant> bf16_variants() noexcept {
+#if defined(__x86_64__)
+  static const std::array table{amx_bf16, avx512_bf16_bf16, avx512_bf16_emulated, avx2_bf16, reference_bf16};
+#else
+  static const std::array table{reference_bf16};
+#endif
+  return table;
+}
+
+std::span<const Variant> int8_variants() noexcept {
+#if defined(__x86_64__)
+  static const std::array table{amx_int8, avx512_vnni_int8, avx512_int8, avx2_int8, reference_int8};
+#else
+  static const std::array table{reference_int8};
+#endif
+  return table;
+}
+
 std::span<const RowVariant> row_variants() noexcept {
 #if defined(__x86_64__)
   static const std::array table{avx512_rows, avx2_rows, reference_rows};

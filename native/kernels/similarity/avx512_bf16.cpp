@@ -1,0 +1,29 @@
+// bf16 by AVX512-BF16: two products per lane and instruction, summed in float without denormals.
+#include "kernels/simd/avx512.hpp"
+
+#include "kernels/similarity/body-inl.hpp"
+#include "kernels/similarity/tables.hpp"
+
+namespace diptych::kernels::similarity {
+namespace {
+
+struct Bf16 {
+  using Acc = F16;
+  using Panel = __m512i;
+  static constexpr std::size_t group = 4;
+  static constexpr int heights[4] = {12, 12, 8, 6};
+  static Acc start(const Block&, std::size_t) noexcept { return F16::zero(); }
+  static Panel load(const std::byte* p) noexcept { return _mm512_load_si512(p); }
+  static __m512i broadcast(const std::byte* p) noexcept { return simd::all_words(p); }
+  static Acc step(Acc acc, __m512i a, Panel b) noexcept {
+    return {_mm512_dpbf16_ps(acc.v, (__m512bh)b, (__m512bh)a)};
+  }
+  static F16 to_float(Acc acc) noexcept { return acc; }
+};
+
+}  // namespace
+
+constinit const Variant avx512_bf16_bf16{
+    "avx512_bf16", Family::avx512, needs_avx512_bf16, filter<Bf16>, dense<Bf16>, Bf16::group, 0};
+
+}  // namespace diptych::kernels::similarity

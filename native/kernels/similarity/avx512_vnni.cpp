@@ -1,0 +1,31 @@
+// int8 by AVX-512 VNNI: four products of unsigned query codes and signed row codes per lane and instruction.
+// The queries' codes are raised by 128; each sum starts at -128 * (sum of the row's codes), which undoes that
+// exactly.
+#include "kernels/simd/avx512.hpp"
+
+#include "kernels/similarity/body-inl.hpp"
+#include "kernels/similarity/tables.hpp"
+
+namespace diptych::kernels::similarity {
+namespace {
+
+struct Int8 {
+  using Acc = __m512i;
+  using Panel = __m512i;
+  static constexpr std::size_t group = 4;
+  static constexpr int heights[4] = {12, 12, 8, 6};
+  static Acc start(const Block& block, std::size_t row) noexcept {
+    return _mm512_set1_epi32(-128 * block.row_sum[row]);
+  }
+  static Panel load(const std::byte* p) noexcept { return _mm512_load_si512(p); }
+  static __m512i broadcast(const std::byte* p) noexcept { return simd::all_words(p); }
+  static Acc step(Acc acc, __m512i a, Panel b) noexcept { return _mm512_dpbusd_epi32(acc, b, a); }
+  static F16 to_float(Acc acc) noexcept { return {_mm512_cvtepi32_ps(acc)}; }
+};
+
+}  // namespace
+
+constinit const Variant avx512_vnni_int8{
+    "avx512_vnni", Family::avx512, needs_avx512_vnni, filter<Int8>, dense<Int8>, Int8::group, 128};
+
+}  // namespace diptych::kernels::similarity

@@ -1,0 +1,262 @@
+// Every variant of every similarity kernel against the reference: the same bits for fp32 and int8, within the
+// stated bound for bf16 (whose order of summation is the instruction's own).
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "base/aligned_buffer.hpp"
+#include "harness.hpp"
+#include "kernels/similarity/kernel.hpp"
+
+using namespace diptych;
+using namespace diptych::kernels::similarity;
+
+namespace {
+
+enum class Layout { fp32, bf16, int8 };
+
+struct Shape {
+  std::size_t rows, queries, dim;
+};
+
+std::size_t elements_per_word(Layout layout) {
+  return layout == Layout::fp32 ? 1 : layout == Layout::bf16 ? 2 : 4;
+}
+
+// One random problem in a layout, packed for any group width.
+class Problem {
+ public:
+  Problem(Layout layout, const Shape& shape, std::uint64_t seed)
+      : layout_(layout), shape_(shape), random_(seed) {
+    const std::size_t per_word = elements_per_word(layout);
+    words_ = (shape.dim + per_word - 1) / per_word;
+    if (layout != Layout::fp32) words_ = (words_ + 15) / 16 * 16;
+    // fp32 rows start at an odd word: rows may be unaligned.
+    shift_ = layout == Layout::fp32 ? 4 : 0;
+    CHECK(rows_.reserve(shape.rows * words_ * 4 + shift_));
+    fill(rows_.data() + shift_, shape.rows);
+    queries_.resize(shape.queries * words_ * 4);
+    fill(queries_.data(), shape.queries);
+    for (std::size_t j = 0; j < shape.rows; ++j) {
+      scale_.push_back(static_cast<float>(random_.uniform() + 0.5));
+      offset_.push_back(static_cast<float>(random_.uniform() - 0.5));
+      std::int32_t sum = 0;
+      for (std::size_t k = 0; k < words_ * 4; ++k) {
+        sum += std::to_integer<std::uint8_t>(rows_.data()[shift_ + j * words_ * 4 + k]) << 24 >> 24;
+      }
+      sums_.push_back(sum);
+    }
+  }
+
+  std::vector<float> dense(const Variant& variant, float low, float high) {
+    std::vector<float> out(shape_.rows * shape_.queries, 99.0f);
+    each_group(variant, [&](Block block, std::size_t first, std::size_t count) {
+      variant.dense(block, {out.data() + first, shape_.queries, count, low, high});
+    });
+    return out;
+  }
+
+  // Runs filter with room for one tile only, so that it must stop and go on.
+  std::vector<Hit> filter(const Variant& variant, float threshold) {
+    std::vector<Hit> all;
+    std::vector<Hit> room(max_tile_hits);
+    each_group(variant, [&](Block block, std::size_t first, std::size_t count) {
+      std::vector<float> thresholds(block.panel_count * panel_width, std::numeric_limits<float>::infinity());
+      std::fill_n(thresholds.begin(), count, threshold);
+      for (std::size_t row = 0; row < block.count;) {
+        Filter filter{thresholds.data(), room.data(), room.size(), 0};
+        const std::size_t reached = variant.filter(block, row, filter);
+        CHECK(reached > row && reached <= block.count);
+        if (reached <= row) return;
+        for (std::size_t i = 0; i < filter.count; ++i) {
+          all.push_back({room[i].value, room[i].row, room[i].query + static_cast<std::uint32_t>(first)});
+        }
+        row = reached;
+      }
+    });
+    std::ranges::sort(
+        all, [](const Hit& a, const Hit& b) { return a.row != b.row ? a.row < b.row : a.query < b.query; });
+    return all;
+  }
+
+  // What no summation in float may exceed: 2 * words * (elements) * u * sum |y x|, scaled as the value is.
+  double tolerance() const {
+    return static_cast<double>(words_) * 4 * 0x1p-23 * static_cast<double>(words_) * 2 * 3;
+  }
+
+ private:
+  void fill(std::byte* to, std::size_t rows) {
+    for (std::size_t j = 0; j < rows; ++j, to += words_ * 4) {
+      std::memset(to, 0, words_ * 4);
+      for (std::size_t k = 0; k < shape_.dim; ++k) put(to, k);
+    }
+  }
+  void put(std::byte* row, std::size_t k) {
+    const auto value = static_cast<float>(random_.uniform() * 2 - 1);
+    if (layout_ == Layout::fp32) {
+      std::memcpy(row + 4 * k, &value, 4);
+    } else if (layout_ == Layout::bf16) {
+      const auto half = static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(value) >> 16);
+      std::memcpy(row + 2 * k, &half, 2);
+    } else {
+      row[k] =
+          static_cast<std::byte>(static_cast<std::int8_t>(std::lround(static_cast<double>(value) * 127)));
+    }
+  }
+  template <class Use>
+  void each_group(const Variant& variant, Use use) {
+    const std::size_t width = variant.group * panel_width;
+    std::vector<float> query_scale(width);
+    for (std::size_t first = 0; first < shape_.queries; first += width) {
+      const std::size_t count = std::min(width, shape_.queries - first);
+      const std::size_t panels = (count + panel_width - 1) / panel_width;
+      for (std::size_t q = 0; q < width; ++q) query_scale[q] = 0.5f + static_cast<float>((first + q) % 7) / 8;
+      base::AlignedBuffer<std::byte> packed;
+      CHECK(packed.reserve(panels * panel_width * words_ * 4));
+      std::memset(packed.data(), variant.query_bias, panels * panel_width * words_ * 4);
+      for (std::size_t q = 0; q < count; ++q) {
+        for (std::size_t k = 0; k < words_ * 4; ++k) {
+          const auto code = std::to_integer<std::int32_t>(queries_[(first + q) * words_ * 4 + k]);
+          packed.data()[((k / 4) * panels * panel_width + q) * 4 + k % 4] =
+              static_cast<std::byte>(code + variant.query_bias);
+        }
+      }
+      use(Block{rows_.data() + shift_, words_ * 4, shape_.rows, packed.data(), panels, words_, scale_.data(),
+                offset_.data(), sums_.data(), query_scale.data()},
+          first, count);
+    }
+  }
+
+  Layout layout_;
+  Shape shape_;
+  test::Random random_;
+  std::size_t words_ = 0;
+  std::size_t shift_ = 0;
+  base::AlignedBuffer<std::byte> rows_;
+  std::vector<std::byte> queries_;
+  std::vector<float> scale_;
+  std::vector<float> offset_;
+  std::vector<std::int32_t> sums_;
+};
+
+const std::vector<Shape>& shapes() {
+  static const std::vector<Shape> all = [] {
+    std::vector<Shape> list;
+    for (const std::size_t dim : {1u, 2u, 3u, 15u, 16u, 17u, 63u, 64u, 65u, 129u, 512u, 768u, 1152u}) {
+      list.push_back({7, 5, dim});
+      list.push_back({33, 70, dim});
+    }
+    for (const std::size_t rows : {1u, 5u, 6u, 11u, 12u, 13u, 15u, 16u, 17u, 31u, 32u, 33u, 48u, 65u}) {
+      for (const std::size_t queries : {1u, 15u, 16u, 17u, 32u, 33u, 48u, 63u, 64u, 65u, 130u}) {
+        list.push_back({rows, queries, 37});
+      }
+    }
+    return list;
+  }();
+  return all;
+}
+
+void compare(Layout layout, const Variant& variant, const Variant& reference) {
+  if (!kernels::detected().contains(variant.needs)) return test::skip("this CPU cannot run it");
+  std::uint64_t seed = 1;
+  for (const Shape& shape : shapes()) {
+    Problem problem(layout, shape, ++seed);
+    const auto expected = problem.dense(reference, -5, 5);
+    const auto actual = problem.dense(variant, -5, 5);
+    const double tolerance = layout == Layout::bf16 ? problem.tolerance() : 0;
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      const double off = std::abs(static_cast<double>(actual[i]) - static_cast<double>(expected[i]));
+      if (!(off <= tolerance)) ++wrong;
+    }
+    CHECK_EQUAL(wrong, 0u);
+
+    const float threshold = expected[expected.size() / 2];
+    const auto hits = problem.filter(variant, threshold);
+    if (layout == Layout::bf16) continue;
+    const auto expected_hits = problem.filter(reference, threshold);
+    CHECK_EQUAL(hits.size(), expected_hits.size());
+    for (std::size_t i = 0; i < std::min(hits.size(), expected_hits.size()); ++i) {
+      CHECK(hits[i].row == expected_hits[i].row && hits[i].query == expected_hits[i].query &&
+            hits[i].value == expected_hits[i].value);
+    }
+  }
+}
+
+// A variant's own filter must say what its own dense says.
+void agree(Layout layout, const Variant& variant) {
+  if (!kernels::detected().contains(variant.needs)) return test::skip("this CPU cannot run it");
+  const Shape shape{77, 133, 200};
+  Problem problem(layout, shape, 5);
+  const float huge = std::numeric_limits<float>::infinity();
+  const auto scores = problem.dense(variant, -huge, huge);
+  const float threshold = 0.25f;
+  std::size_t expected = 0;
+  for (const float score : scores) expected += score >= threshold ? 1 : 0;
+  CHECK(expected > 0);
+  const auto hits = problem.filter(variant, threshold);
+  CHECK_EQUAL(hits.size(), expected);
+  for (const Hit& hit : hits) CHECK_EQUAL(hit.value, scores[hit.row * shape.queries + hit.query]);
+}
+
+void rows(const RowVariant& variant) {
+  if (!kernels::detected().contains(variant.needs)) return test::skip("this CPU cannot run it");
+  const RowVariant& reference = row_variants().back();
+  test::Random random(11);
+  for (std::size_t d = 0; d < 200; ++d) {
+    std::vector<float> x(d + 1);
+    std::vector<float> y(d + 1);
+    double absolute = 0;
+    for (std::size_t k = 0; k < d; ++k) {
+      x[k + 1] = std::ldexp(static_cast<float>(random.uniform() - 0.5),
+                            static_cast<int>(random.between(0, 60)) - 30);
+      y[k + 1] = std::ldexp(static_cast<float>(random.uniform() - 0.5),
+                            static_cast<int>(random.between(0, 60)) - 30);
+      absolute += std::abs(static_cast<double>(x[k + 1]) * static_cast<double>(y[k + 1]));
+    }
+    // One past the start: unaligned.
+    const Pair expected = reference.dot_exact(x.data() + 1, y.data() + 1, d);
+    const Pair actual = variant.dot_exact(x.data() + 1, y.data() + 1, d);
+    CHECK(actual.high == expected.high && actual.low == expected.low);
+    const double fast = static_cast<double>(variant.dot_fast(x.data() + 1, y.data() + 1, d));
+    CHECK(std::abs(fast - expected.high) <= static_cast<double>(d) * 0x1p-23 * absolute);
+    const double squares = variant.sum_squares(x.data() + 1, d);
+    const double expected_squares = reference.sum_squares(x.data() + 1, d);
+    CHECK(std::abs(squares - expected_squares) <= 1e-13 * expected_squares);
+    if (d == 0) continue;
+    for (const float poison :
+         {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+      x[1 + d / 2] = poison;
+      CHECK(!std::isfinite(variant.sum_squares(x.data() + 1, d)));
+    }
+  }
+}
+
+std::string title(std::string_view what, std::string_view name) {
+  return "similarity kernel " + std::string(what) + " " + std::string(name);
+}
+
+const bool added = [] {
+  const auto add_all = [](Layout layout, std::string_view what, std::span<const Variant> variants) {
+    for (const Variant& variant : variants) {
+      if (variant.family != kernels::Family::reference) {
+        test::add(title(what, variant.name) + ": as the reference",
+                  [=, &variant] { compare(layout, variant, variants.back()); });
+      }
+      test::add(title(what, variant.name) + ": filter and dense agree",
+                [=, &variant] { agree(layout, variant); });
+    }
+  };
+  add_all(Layout::fp32, "fp32", fp32_variants());
+  add_all(Layout::bf16, "bf16", bf16_variants());
+  add_all(Layout::int8, "int8", int8_variants());
+  for (const RowVariant& variant : row_variants()) {
+    test::add(title("rows", variant.name) + ": as the reference", [&variant] { rows(variant); });
+  }
+  return true;
+}();
+
+}  // namespace
