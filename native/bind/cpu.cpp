@@ -36,6 +36,8 @@ Napi::Value cpu_info(const Napi::CallbackInfo& info) {
   }
   const Napi::Object active = Napi::Object::New(env);
   active.Set("similarity.fp32", text(env, similarity::active_fp32().name));
+  active.Set("similarity.bf16", text(env, similarity::active_bf16().name));
+  active.Set("similarity.int8", text(env, similarity::active_int8().name));
   active.Set("similarity.rows", text(env, similarity::active_rows().name));
 
   const Napi::Object result = Napi::Object::New(env);

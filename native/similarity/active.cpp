@@ -9,6 +9,16 @@ const ks::Variant& active_fp32() noexcept {
   return variant;
 }
 
+const ks::Variant& active_bf16() noexcept {
+  static const ks::Variant& variant = kernels::active_variant(ks::bf16_variants());
+  return variant;
+}
+
+const ks::Variant& active_int8() noexcept {
+  static const ks::Variant& variant = kernels::active_variant(ks::int8_variants());
+  return variant;
+}
+
 const ks::RowVariant& active_rows() noexcept {
   static const ks::RowVariant& variant = kernels::active_variant(ks::row_variants());
   return variant;

@@ -2,11 +2,12 @@
 #pragma once
 
 #include "kernels/similarity/kernel.hpp"
-#include "similarity/rows.hpp"
 
 namespace diptych::similarity {
 
 [[nodiscard]] const kernels::similarity::Variant& active_fp32() noexcept;
+[[nodiscard]] const kernels::similarity::Variant& active_bf16() noexcept;
+[[nodiscard]] const kernels::similarity::Variant& active_int8() noexcept;
 [[nodiscard]] const kernels::similarity::RowVariant& active_rows() noexcept;
 
 }  // namespace diptych::similarity

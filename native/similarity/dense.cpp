@@ -5,13 +5,13 @@
 #include <limits>
 #include <vector>
 
-#include "similarity/active.hpp"
 #include "similarity/blocking.hpp"
-#include "similarity/encoded_rows.hpp"
+#include "similarity/codes.hpp"
 #include "similarity/exact.hpp"
 #include "similarity/norms.hpp"
-#include "similarity/packed_queries.hpp"
 #include "similarity/parallel.hpp"
+#include "similarity/passes.hpp"
+#include "similarity/scan.hpp"
 
 namespace diptych::similarity {
 
@@ -39,6 +39,34 @@ Status dense_exact(const Rows& a, const Rows& b, std::span<float> out, const Opt
   });
 }
 
+// One loaded chunk against all packed rows; `out` starts at the chunk's first row.
+Status dense_chunk(const ScanState& state, std::span<float> out, std::size_t columns,
+                   const Options& options) {
+  const PackedQueries& packed = *state.packed;
+  const bool cosine = options.metric == Metric::cosine;
+  const float limit = cosine ? 1.0f : std::numeric_limits<float>::infinity();
+  auto block = state.rows.block();
+  for (std::size_t group = 0; group < packed.groups(); ++group) {
+    if (options.cancelled()) return Status::fail(Code::aborted, "the operation was aborted");
+    const std::size_t first = group * packed.width();
+    const std::size_t count = std::min(packed.width(), columns - first);
+    block.panels = packed.panels(group);
+    block.panel_count = packed.panels_of(group);
+    block.query_scale = packed.scale() + first;
+    packed.variant().dense(block, {out.data() + first, columns, count, -limit, limit});
+    if (cosine && state.pass != Pass::int8) continue;
+    for (std::size_t j = 0; j < block.count; ++j) {
+      float* const line = out.data() + j * columns + first;
+      for (std::size_t q = 0; q < count; ++q) {
+        const double value =
+            (static_cast<double>(line[q]) + packed.shift(first + q)) * packed.factor(first + q) * state.unit;
+        line[q] = static_cast<float>(cosine ? std::clamp(value, -1.0, 1.0) : value) + 0.0f;
+      }
+    }
+  }
+  return Status::good();
+}
+
 }  // namespace
 
 Status dense(const Rows& a, const Rows& b, std::span<float> out, const Options& options) {
@@ -48,40 +76,23 @@ Status dense(const Rows& a, const Rows& b, std::span<float> out, const Options& 
   if (Status status = row_norms(b, "b", b_norms, options); !status.ok()) return status;
   if (options.precision == Precision::exact) return dense_exact(a, b, out, options);
 
-  PackedQueries packed;
-  if (Status status = packed.pack_fp32(active_fp32(), b, 0, b.rows, b_norms, options.metric); !status.ok()) {
-    return status;
-  }
-  const bool cosine = options.metric == Metric::cosine;
-  const float limit = cosine ? 1.0f : std::numeric_limits<float>::infinity();
+  const std::vector<float> centre =
+      options.precision == Precision::int8 ? centre_of(b, options.metric) : std::vector<float>{};
+  Passes passes(b, 0, b.rows, b_norms, options.metric, centre);
+  const Pass pass = choose_pass(options.precision, b.rows, b.dim, false);
+  const PackedQueries* packed = nullptr;
+  if (Status status = passes.get(pass, &packed); !status.ok()) return status;
   const std::size_t chunk = rows_per_chunk(a.dim * sizeof(float));
   const std::size_t slabs = (a.rows + chunk - 1) / chunk;
-  std::vector<EncodedRows> encoded(worker_count(slabs, options));
+  std::vector<ScanState> states(worker_count(slabs, options));
+  Segment segment{a, 0, a_norms, true, {}};
   return for_each_slab(slabs, options, [&](std::size_t worker, std::size_t slab) {
-    EncodedRows& rows = encoded[worker];
     const std::size_t first = slab * chunk;
-    const std::size_t count = std::min(chunk, a.rows - first);
-    Status status = rows.encode_fp32(a, first, count, a_norms, options.metric, Bound::none);
-    if (!status.ok()) return status;
-    for (std::size_t group = 0; group < packed.groups(); ++group) {
-      if (options.cancelled()) return Status::fail(Code::aborted, "the operation was aborted");
-      const std::size_t column = group * packed.width();
-      const std::size_t columns = std::min(packed.width(), b.rows - column);
-      auto block = rows.block();
-      block.panels = packed.panels(group);
-      block.panel_count = packed.panels_of(group);
-      block.query_scale = packed.scale() + column;
-      packed.variant().dense(block, {out.data() + first * b.rows + column, b.rows, columns, -limit, limit});
-      if (cosine) continue;
-      for (std::size_t j = 0; j < count; ++j) {
-        float* const line = out.data() + (first + j) * b.rows + column;
-        for (std::size_t q = 0; q < columns; ++q) {
-          line[q] =
-              static_cast<float>(static_cast<double>(line[q]) * packed.factor(column + q) * rows.unit());
-        }
-      }
-    }
-    return Status::good();
+    ScanState& state = states[worker];
+    bool changed = false;
+    Status status = load_chunk(state, passes, pass, segment, first, std::min(chunk, a.rows - first),
+                               options.metric, Bound::none, changed);
+    return status.ok() ? dense_chunk(state, out.subspan(first * b.rows), b.rows, options) : status;
   });
 }
 

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
+
+#include "similarity/rounding.hpp"
 
 namespace diptych::similarity {
 
@@ -19,15 +22,10 @@ constexpr double longest_plain = 0x1p40;
 // Covers what falls below float's normal range, far below any difference that a double could show.
 constexpr double underflow = 0x1p-90;
 
-float round_up(double x) noexcept {
-  const auto y = static_cast<float>(x);
-  return static_cast<double>(y) < x ? std::nextafter(y, std::numeric_limits<float>::infinity()) : y;
-}
-
 }  // namespace
 
 double fp32_error(std::size_t dim) noexcept {
-  const double roundings = (static_cast<double>(dim) + 12) * 0x1p-24;
+  const double roundings = (static_cast<double>(dim) * (1 + 1.0 / 32) + 24) * 0x1p-24;
   if (roundings > 0.25) return std::numeric_limits<double>::infinity();
   return roundings / (1 - roundings);
 }
@@ -97,6 +95,73 @@ Status EncodedRows::rescale(const Rows& rows, std::size_t first, std::span<const
   return Status::good();
 }
 
+Status EncodedRows::encode_bf16(const Rows& rows, std::size_t first, std::size_t count,
+                                std::span<const double> norms, Metric metric) {
+  // Scaled copies first, whatever the lengths: bfloat16 keeps float's exponents but nothing below its normal
+  // range.
+  count_ = count;
+  unit_ = 1;
+  scale_.resize(count);
+  length_.resize(count);
+  radius_.assign(count, 0.0f);
+  offset_.assign(count, 0.0f);
+  if (Status status = rescale(rows, first, norms.subspan(first, count), metric); !status.ok()) return status;
+  const std::size_t padded = code_stride(rows.dim * 2) / 2;
+  if (!halves_.reserve(count * padded)) {
+    return Status::fail(Code::out_of_memory, "not enough memory for a block of rows");
+  }
+  for (std::size_t j = 0; j < count; ++j) {
+    const float* const from = copy_.data() + j * rows.dim;
+    std::uint16_t* const to = halves_.data() + j * padded;
+    std::fill_n(std::transform(from, from + rows.dim, to, to_bfloat16), padded - rows.dim, std::uint16_t{0});
+  }
+  rows_ = reinterpret_cast<const std::byte*>(halves_.data());
+  stride_ = padded * 2;
+  words_ = padded / 2;
+  return Status::good();
+}
+
+Status EncodedRows::encode_int8(const Rows& rows, std::size_t first, std::size_t count,
+                                std::span<const double> norms, Metric metric, std::span<const float> centre,
+                                const PackedQueries& queries, Bound bound) {
+  const std::size_t stride = code_stride(rows.dim);
+  if (!codes_.reserve(count * stride)) {
+    return Status::fail(Code::out_of_memory, "not enough memory for a block of rows");
+  }
+  row_codes_.resize(count);
+  encode_codes(rows, first, norms.subspan(first, count), metric, centre, codes_.data(), row_codes_);
+  use_codes({codes_.data(), stride, row_codes_}, queries, bound);
+  return Status::good();
+}
+
+void EncodedRows::use_codes(const CodeView& codes, const PackedQueries& queries, Bound bound) {
+  count_ = codes.rows.size();
+  rows_ = reinterpret_cast<const std::byte*>(codes.codes);
+  stride_ = codes.stride;
+  words_ = codes.stride / 4;
+  unit_ = 1;
+  scale_.resize(count_);
+  sums_.resize(count_);
+  offset_.resize(count_);
+  radius_.assign(count_, 0.0f);
+  // |x'.y' - x^.y^| <= |x^| |y' - y^| + |x' - x^| |y'| (docs/exactness.md)
+  const double a = queries.code_length();
+  const double b = queries.code_error();
+  for (std::size_t j = 0; j < count_; ++j) {
+    const RowCode& row = codes.rows[j];
+    const auto error = static_cast<double>(row.error);
+    const auto length = static_cast<double>(row.length);
+    scale_[j] = row.scale;
+    sums_[j] = row.sum;
+    offset_[j] = row.centre_dot;
+    if (bound == Bound::none) continue;
+    const double radius = a * error + b * length;
+    radius_[j] =
+        round_up(radius + static_cast<double>(row.slack) + 0x1p-20 * (radius + a * (length + error)));
+    offset_[j] = round_up(static_cast<double>(row.centre_dot) + static_cast<double>(radius_[j]));
+  }
+}
+
 kernels::similarity::Block EncodedRows::block() const noexcept {
   return {.rows = rows_,
           .stride = stride_,
@@ -106,7 +171,7 @@ kernels::similarity::Block EncodedRows::block() const noexcept {
           .words = words_,
           .row_scale = scale_.data(),
           .row_offset = offset_.data(),
-          .row_sum = nullptr,
+          .row_sum = sums_.data(),
           .query_scale = nullptr};
 }
 

@@ -8,6 +8,8 @@
 #include "base/aligned_buffer.hpp"
 #include "base/status.hpp"
 #include "kernels/similarity/kernel.hpp"
+#include "similarity/codes.hpp"
+#include "similarity/packed_queries.hpp"
 #include "similarity/rows.hpp"
 
 namespace diptych::similarity {
@@ -28,6 +30,16 @@ class EncodedRows {
   [[nodiscard]] base::Status encode_fp32(const Rows& rows, std::size_t first, std::size_t count,
                                          std::span<const double> norms, Metric metric, Bound bound);
 
+  // For the bf16 pass, always copies, without bounds.
+  [[nodiscard]] base::Status encode_bf16(const Rows& rows, std::size_t first, std::size_t count,
+                                         std::span<const double> norms, Metric metric);
+  // For the int8 pass: codes made now, or those of a prepared corpus. `queries` are those to come.
+  [[nodiscard]] base::Status encode_int8(const Rows& rows, std::size_t first, std::size_t count,
+                                         std::span<const double> norms, Metric metric,
+                                         std::span<const float> centre, const PackedQueries& queries,
+                                         Bound bound);
+  void use_codes(const CodeView& codes, const PackedQueries& queries, Bound bound);
+
   [[nodiscard]] kernels::similarity::Block block() const noexcept;
   [[nodiscard]] double radius(std::size_t row) const noexcept { return radius_[row]; }
   // Scores are to be multiplied by this power of two: 1 unless metric is dot and a row's length is extreme.
@@ -47,6 +59,10 @@ class EncodedRows {
   std::vector<float> radius_;
   std::vector<double> length_;  // |row| in the pass's units
   base::AlignedBuffer<float> copy_;
+  base::AlignedBuffer<std::uint16_t> halves_;
+  base::AlignedBuffer<std::int8_t> codes_;
+  std::vector<RowCode> row_codes_;
+  std::vector<std::int32_t> sums_;
 };
 
 }  // namespace diptych::similarity

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 
 namespace diptych::similarity {
@@ -10,6 +11,16 @@ using base::Code;
 using base::Status;
 using kernels::similarity::panel_width;
 using kernels::similarity::Variant;
+
+namespace {
+
+// Words of a row padded to whole tiles of 64 bytes.
+std::size_t padded_words(std::size_t dim, std::size_t per_word) noexcept {
+  constexpr std::size_t whole = kernels::similarity::code_padding / 4;
+  return ((dim + per_word - 1) / per_word + whole - 1) / whole * whole;
+}
+
+}  // namespace
 
 std::size_t PackedQueries::panels_of(std::size_t group) const noexcept {
   const std::size_t left = count_ - group * width_;
@@ -36,17 +47,18 @@ Status PackedQueries::reserve(const Variant& variant, std::size_t count, std::si
     return Status::fail(Code::out_of_memory, "not enough memory to pack the queries: pass fewer at a time");
   }
   std::fill_n(panels_.data(), bytes, std::byte{0});
+  code_length_ = code_error_ = 0;
   scale_.assign(padded, 1.0f);
   factor_.assign(count, 1.0);
   shift_.assign(count, 0.0);
   return Status::good();
 }
 
-Status PackedQueries::pack_fp32(const Variant& variant, const Rows& rows, std::size_t first,
-                                std::size_t count, std::span<const double> norms, Metric metric) {
-  if (Status status = reserve(variant, count, rows.dim); !status.ok()) return status;
-  std::vector<float> scratch(rows.type == DType::float32 ? 0 : rows.dim);
-  for (std::size_t q = 0; q < count; ++q) {
+template <class Put>
+void PackedQueries::each(const Rows& rows, std::size_t first, std::span<const double> norms, Metric metric,
+                         Put put) {
+  std::vector<float> scratch(rows.dim);
+  for (std::size_t q = 0; q < count_; ++q) {
     const double norm = norms[first + q];
     if (norm == 0) continue;
     double scale = 1 / norm;
@@ -55,14 +67,77 @@ Status PackedQueries::pack_fp32(const Variant& variant, const Rows& rows, std::s
       scale = std::ldexp(1.0, -exponent);
       factor_[q] = std::ldexp(1.0, exponent);
     }
-    const float* const x = rows.floats(first + q, scratch.data());
+    put(q, rows.floats(first + q, scratch.data()), scale);
+  }
+}
+
+Status PackedQueries::pack_fp32(const Variant& variant, const Rows& rows, std::size_t first,
+                                std::size_t count, std::span<const double> norms, Metric metric) {
+  if (Status status = reserve(variant, count, rows.dim); !status.ok()) return status;
+  each(rows, first, norms, metric, [&](std::size_t q, const float* x, double scale) {
     std::byte* to = lane(q);
     const std::size_t step = lane_step(q);
     for (std::size_t k = 0; k < rows.dim; ++k, to += step) {
       const auto value = static_cast<float>(static_cast<double>(x[k]) * scale);
       std::memcpy(to, &value, sizeof value);
     }
-  }
+  });
+  return Status::good();
+}
+
+Status PackedQueries::pack_bf16(const Variant& variant, const Rows& rows, std::size_t first,
+                                std::size_t count, std::span<const double> norms, Metric metric) {
+  if (Status status = reserve(variant, count, padded_words(rows.dim, 2)); !status.ok()) return status;
+  each(rows, first, norms, metric, [&](std::size_t q, const float* x, double scale) {
+    std::byte* const to = lane(q);
+    const std::size_t step = lane_step(q);
+    for (std::size_t k = 0; k < rows.dim; ++k) {
+      const std::uint16_t value = to_bfloat16(static_cast<float>(static_cast<double>(x[k]) * scale));
+      std::memcpy(to + k / 2 * step + k % 2 * 2, &value, sizeof value);
+    }
+  });
+  return Status::good();
+}
+
+Status PackedQueries::pack_int8(const Variant& variant, const Rows& rows, std::size_t first,
+                                std::size_t count, std::span<const double> norms, Metric metric,
+                                std::span<const float> centre) {
+  if (Status status = reserve(variant, count, padded_words(rows.dim, 4)); !status.ok()) return status;
+  const auto bias = static_cast<std::byte>(variant.query_bias);
+  std::fill_n(panels_.data(), (scale_.size() / panel_width) * panel_width * words_ * 4, bias);
+  std::vector<double> shifted(rows.dim);
+  each(rows, first, norms, metric, [&](std::size_t q, const float* x, double) {
+    const double norm = norms[first + q];
+    factor_[q] = metric == Metric::dot ? norm : 1;
+    double most = 0;
+    double towards_centre = 0;
+    for (std::size_t k = 0; k < rows.dim; ++k) {
+      const double unit = static_cast<double>(x[k]) / norm;
+      const auto c = static_cast<double>(centre[k]);
+      towards_centre += unit * c;
+      shifted[k] = unit - c;
+      most = std::max(most, std::abs(shifted[k]));
+    }
+    const auto scale = static_cast<float>(most / 127);
+    const double step_size = most < 0x1p-100 ? 0 : static_cast<double>(scale);
+    std::byte* const to = lane(q);
+    const std::size_t step = lane_step(q);
+    double length = 0;
+    double error = 0;
+    for (std::size_t k = 0; k < rows.dim; ++k) {
+      const double code =
+          step_size == 0 ? 0 : std::clamp(std::nearbyint(shifted[k] / step_size), -127.0, 127.0);
+      const double coded = code * step_size;
+      length += coded * coded;
+      error += (shifted[k] - coded) * (shifted[k] - coded);
+      to[k / 4 * step + k % 4] = static_cast<std::byte>(static_cast<int>(code) + variant.query_bias);
+    }
+    scale_[q] = static_cast<float>(step_size);
+    shift_[q] = towards_centre;
+    // 2^-30 covers the roundings of these sums of doubles.
+    code_length_ = std::max(code_length_, std::sqrt(length) * (1 + 0x1p-30));
+    code_error_ = std::max(code_error_, std::sqrt(error) + 0x1p-30);
+  });
   return Status::good();
 }
 

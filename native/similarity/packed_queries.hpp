@@ -22,6 +22,15 @@ class PackedQueries {
                                        std::size_t first, std::size_t count, std::span<const double> norms,
                                        Metric metric);
 
+  // The same values, each rounded to bfloat16.
+  [[nodiscard]] base::Status pack_bf16(const kernels::similarity::Variant& variant, const Rows& rows,
+                                       std::size_t first, std::size_t count, std::span<const double> norms,
+                                       Metric metric);
+  // Codes of x / |x| - centre; factor 1 for cosine, |x| for dot.
+  [[nodiscard]] base::Status pack_int8(const kernels::similarity::Variant& variant, const Rows& rows,
+                                       std::size_t first, std::size_t count, std::span<const double> norms,
+                                       Metric metric, std::span<const float> centre);
+
   [[nodiscard]] const kernels::similarity::Variant& variant() const noexcept { return *variant_; }
   [[nodiscard]] std::size_t count() const noexcept { return count_; }
   [[nodiscard]] std::size_t words() const noexcept { return words_; }
@@ -37,8 +46,14 @@ class PackedQueries {
   [[nodiscard]] const float* scale() const noexcept { return scale_.data(); }
   [[nodiscard]] double factor(std::size_t query) const noexcept { return factor_[query]; }
   [[nodiscard]] double shift(std::size_t query) const noexcept { return shift_[query]; }
+  // int8: no query's dequantised codes are longer than this, nor farther from it.
+  [[nodiscard]] double code_length() const noexcept { return code_length_; }
+  [[nodiscard]] double code_error() const noexcept { return code_error_; }
 
  private:
+  // Calls put(query, x, factor) for every query that is not zero: x as floats, and what scales it.
+  template <class Put>
+  void each(const Rows& rows, std::size_t first, std::span<const double> norms, Metric metric, Put put);
   [[nodiscard]] base::Status reserve(const kernels::similarity::Variant& variant, std::size_t count,
                                      std::size_t words);
   // Word k of query q, within its group.
@@ -53,6 +68,8 @@ class PackedQueries {
   std::vector<float> scale_;
   std::vector<double> factor_;
   std::vector<double> shift_;
+  double code_length_ = 0;
+  double code_error_ = 0;
 };
 
 }  // namespace diptych::similarity

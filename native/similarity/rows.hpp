@@ -1,6 +1,7 @@
 // Rows as the caller has them: row-major, in any of four element types, every value exactly a float.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -42,5 +43,11 @@ struct Rows {
 
 // `count` elements to float, exactly.
 void widen(const std::byte* from, DType type, std::size_t count, float* to) noexcept;
+
+// To the nearest bfloat16, ties to even; the value must be finite.
+[[nodiscard]] inline std::uint16_t to_bfloat16(float value) noexcept {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  return static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
 
 }  // namespace diptych::similarity

@@ -227,6 +227,25 @@ void rows(const RowVariant& variant) {
     const double expected_squares = reference.sum_squares(x.data() + 1, d);
     CHECK(std::abs(squares - expected_squares) <= 1e-13 * expected_squares);
     if (d == 0) continue;
+    // Codes, as a first pass wants them: the same in every variant, and within half a step of the row.
+    std::vector<float> centre(d);
+    for (float& value : centre) value = static_cast<float>(random.uniform() - 0.5);
+    const std::size_t padded = (d + 15) / 16 * 16;
+    std::vector<std::int8_t> codes(padded, 55);
+    std::vector<std::int8_t> expected_codes(padded, 66);
+    for (const float factor : {0.0f, 0.7f}) {
+      const CodeStats got = variant.quantise(x.data() + 1, factor, centre.data(), codes.data(), d);
+      const CodeStats want =
+          reference.quantise(x.data() + 1, factor, centre.data(), expected_codes.data(), d);
+      CHECK(codes == expected_codes);
+      CHECK(got.scale == want.scale && got.error == want.error && got.length == want.length);
+      CHECK(got.centre_dot == want.centre_dot && got.sum == want.sum);
+      for (std::size_t k = 0; k < d; ++k) {
+        const double value = static_cast<double>(std::fma(x[k + 1], factor, -centre[k]));
+        CHECK(std::abs(value - codes[k] * static_cast<double>(got.scale)) <=
+              0.5001 * static_cast<double>(got.scale));
+      }
+    }
     for (const float poison :
          {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
       x[1 + d / 2] = poison;

@@ -99,6 +99,7 @@ constinit const Variant avx2_int8{"avx2",      Family::avx2, needs_avx2, filter<
                                   dense<Int8>, Int8::group,  0};
 constinit const Variant avx2_fp32{"avx2",      Family::avx2, needs_avx2, filter<Fp32>,
                                   dense<Fp32>, Fp32::group,  0};
-constinit const RowVariant avx2_rows{"avx2", Family::avx2, needs_avx2, dot_exact, dot_fast, sum_squares};
+constinit const RowVariant avx2_rows{"avx2",   Family::avx2, needs_avx2, dot_exact,
+                                     dot_fast, sum_squares,  quantise};
 
 }  // namespace diptych::kernels::similarity

@@ -73,7 +73,7 @@ constinit const Variant avx512_int8{
     "avx512", Family::avx512, needs_avx512, filter<Int8>, dense<Int8>, Int8::group, 0};
 constinit const Variant avx512_fp32{
     "avx512", Family::avx512, needs_avx512, filter<Fp32>, dense<Fp32>, Fp32::group, 0};
-constinit const RowVariant avx512_rows{"avx512",  Family::avx512, needs_avx512,
-                                       dot_exact, dot_fast,       sum_squares};
+constinit const RowVariant avx512_rows{"avx512", Family::avx512, needs_avx512, dot_exact,
+                                       dot_fast, sum_squares,    quantise};
 
 }  // namespace diptych::kernels::similarity

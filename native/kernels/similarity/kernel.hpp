@@ -31,6 +31,8 @@ inline constexpr std::size_t panel_width = 16;
 inline constexpr std::size_t most_panels = 4;  // of a group; a variant may take fewer (Variant::group)
 // Rows per call are best a multiple of this: every tile height divides it.
 inline constexpr std::size_t row_multiple = 48;
+// The most values of a row whose int8 products cannot overflow int32.
+inline constexpr std::size_t most_int8_dim = 131072;
 // Int8 and bf16 rows are padded with zeros to whole tiles of 64 bytes.
 inline constexpr std::size_t code_padding = 64;
 
@@ -98,6 +100,17 @@ struct Pair {
   double low;
 };
 
+// A row y * factor - centre as int8 codes: code_k * scale is near it. Sums are of 16 lanes (k % 16) in float,
+// joined by halves; `length`, `error` and `centre_dot` are off by at most (d / 16 + 8) * 2^-24 relative to
+// the sum of the terms' magnitudes.
+struct CodeStats {
+  float scale;       // largest magnitude / 127; 0 for a row that is all but zero
+  float error;       // |y * factor - centre - code * scale|
+  float length;      // |y * factor - centre|
+  float centre_dot;  // (y * factor - centre) . centre
+  std::int32_t sum;  // of the codes
+};
+
 // Row by row kernels.
 struct RowVariant {
   std::string_view name;
@@ -111,6 +124,10 @@ struct RowVariant {
   float (*dot_fast)(const float* x, const float* y, std::size_t d) noexcept;
   // Sum of squares in double, relative error <= d * 2^-53. Not finite exactly when an element is not.
   double (*sum_squares)(const float* x, std::size_t d) noexcept;
+  // d <= 131072. Writes d codes rounded up to whole 16 bytes, the last ones zero. The same bits in every
+  // variant.
+  CodeStats (*quantise)(const float* y, float factor, const float* centre, std::int8_t* codes,
+                        std::size_t d) noexcept;
 };
 
 [[nodiscard]] std::span<const RowVariant> row_variants() noexcept;

@@ -1,5 +1,6 @@
 // The formulas of kernel.hpp, plainly: the judge of every other variant. Built for the baseline CPU with
 // contraction and vectorising off.
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -116,6 +117,35 @@ double sum_squares(const float* x, std::size_t d) noexcept {
   return sum;
 }
 
+CodeStats quantise(const float* y, float factor, const float* centre, std::int8_t* codes,
+                   std::size_t d) noexcept {
+  float most = 0;
+  for (std::size_t k = 0; k < d; ++k) most = std::max(most, std::abs(std::fma(y[k], factor, -centre[k])));
+  const bool coded = most > least_coded;
+  const float scale = coded ? most / 127 : 0;
+  const float inverse = coded ? 127 / most : 0;
+  float error[16] = {};
+  float length[16] = {};
+  float dot[16] = {};
+  CodeStats stats{};
+  for (std::size_t k = 0; k < d; ++k) {
+    const float value = std::fma(y[k], factor, -centre[k]);
+    const float code = std::nearbyint(value * inverse);
+    codes[k] = static_cast<std::int8_t>(code);
+    stats.sum += static_cast<std::int32_t>(code);
+    const float rest = std::fma(-code, scale, value);
+    error[k % 16] = std::fma(rest, rest, error[k % 16]);
+    length[k % 16] = std::fma(value, value, length[k % 16]);
+    dot[k % 16] = std::fma(value, centre[k], dot[k % 16]);
+  }
+  for (std::size_t k = d; k % 16 != 0; ++k) codes[k] = 0;
+  stats.scale = scale;
+  stats.error = square_root(join_halves(error));
+  stats.length = square_root(join_halves(length));
+  stats.centre_dot = join_halves(dot);
+  return stats;
+}
+
 }  // namespace
 
 constinit const Variant reference_fp32{
@@ -124,7 +154,7 @@ constinit const Variant reference_bf16{
     "reference", Family::reference, CpuFeatures{}, filter<Bf16>, dense<Bf16>, 1, 0};
 constinit const Variant reference_int8{
     "reference", Family::reference, CpuFeatures{}, filter<Int8>, dense<Int8>, 1, 0};
-constinit const RowVariant reference_rows{"reference", Family::reference, CpuFeatures{},
-                                          dot_exact,   dot_fast,          sum_squares};
+constinit const RowVariant reference_rows{"reference", Family::reference, CpuFeatures{}, dot_exact,
+                                          dot_fast,    sum_squares,       quantise};
 
 }  // namespace diptych::kernels::similarity

@@ -28,6 +28,20 @@ inline Pair join_lanes(const double* sums, const double* errors) noexcept {
   return {rounded, low - (rounded - high)};
 }
 
+// Correctly rounded, without <cmath> (see simd/avx512.hpp on linkage).
+inline float square_root(float x) noexcept { return __builtin_sqrtf(x); }
+
+// Adds 16 lanes by halves; the result is in lanes[0].
+inline float join_halves(float* lanes) noexcept {
+  for (std::size_t width = 8; width > 0; width /= 2) {
+    for (std::size_t i = 0; i < width; ++i) lanes[i] += lanes[i + width];
+  }
+  return lanes[0];
+}
+
+// Rows this near to the centre everywhere are as good as zero: 127 / most would not be finite.
+inline constexpr float least_coded = 0x1p-100f;
+
 #if defined(DIPTYCH_ROWS_VECTOR)
 
 [[gnu::always_inline]] inline void add_products(simd::F16 x, simd::F16 y, simd::D16& s,
@@ -67,10 +81,7 @@ float dot_fast(const float* x, const float* y, std::size_t d) noexcept {
   }
   float lanes[16];
   ((sums[0] + sums[1]) + (sums[2] + sums[3])).store(lanes);
-  for (std::size_t width = 8; width > 0; width /= 2) {
-    for (std::size_t i = 0; i < width; ++i) lanes[i] += lanes[i + width];
-  }
-  return lanes[0];
+  return join_halves(lanes);
 }
 
 double sum_squares(const float* x, std::size_t d) noexcept {
@@ -91,6 +102,54 @@ double sum_squares(const float* x, std::size_t d) noexcept {
   double total = 0;
   for (const double lane : lanes) total += lane;
   return total;
+}
+
+CodeStats quantise(const float* y, float factor, const float* centre, std::int8_t* codes,
+                   std::size_t d) noexcept {
+  const simd::F16 factors = simd::F16::all(factor);
+  const auto shifted = [&](std::size_t k, simd::F16& c) {
+    const std::size_t left = d - k;
+    c = left >= 16 ? simd::F16::load(centre + k) : simd::F16::load_first(centre + k, left);
+    const simd::F16 value = left >= 16 ? simd::F16::load(y + k) : simd::F16::load_first(y + k, left);
+    return simd::fma(value, factors, simd::F16::zero() - c);
+  };
+  simd::F16 c;
+  simd::F16 largest = simd::F16::zero();
+  for (std::size_t k = 0; k < d; k += 16) largest = simd::max(largest, simd::abs(shifted(k, c)));
+  float lanes[16];
+  largest.store(lanes);
+  float most = 0;
+  for (const float lane : lanes) most = lane > most ? lane : most;
+  const bool coded = most > least_coded;
+  const float scale = coded ? most / 127 : 0;
+  const simd::F16 scales = simd::F16::all(scale);
+  const simd::F16 inverse = simd::F16::all(coded ? 127 / most : 0);
+
+  simd::F16 error = simd::F16::zero();
+  simd::F16 length = simd::F16::zero();
+  simd::F16 dot = simd::F16::zero();
+  simd::F16 sum = simd::F16::zero();
+  for (std::size_t k = 0; k < d; k += 16) {
+    const simd::F16 value = shifted(k, c);
+    const simd::F16 code = simd::round(value * inverse);
+    simd::store_int8(code, codes + k);
+    const simd::F16 rest = simd::fma(simd::F16::zero() - code, scales, value);
+    error = simd::fma(rest, rest, error);
+    length = simd::fma(value, value, length);
+    dot = simd::fma(value, c, dot);
+    sum = sum + code;
+  }
+  CodeStats stats{};
+  stats.scale = scale;
+  error.store(lanes);
+  stats.error = square_root(join_halves(lanes));
+  length.store(lanes);
+  stats.length = square_root(join_halves(lanes));
+  dot.store(lanes);
+  stats.centre_dot = join_halves(lanes);
+  sum.store(lanes);
+  stats.sum = static_cast<std::int32_t>(join_halves(lanes));
+  return stats;
 }
 
 #endif

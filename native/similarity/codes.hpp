@@ -1,0 +1,48 @@
+// Rows as int8 codes, for the int8 pass: of a chunk on its way, or of a whole prepared corpus.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "similarity/rows.hpp"
+
+namespace diptych::similarity {
+
+// What the pass must know of a row y (of unit length for cosine), with y' = y - centre:
+struct RowCode {
+  float scale;       // y' is near scale * code
+  float error;       // at least |y' - scale * code|, with every rounding on the way
+  float length;      // at least |y'|
+  float centre_dot;  // y' . centre, computed
+  float slack;       // at least the error of centre_dot, and of what float does with it
+  std::int32_t sum;  // of the codes
+};
+
+// Views into codes; `stride` bytes from row to row, padded with zeros.
+struct CodeView {
+  const std::int8_t* codes = nullptr;
+  std::size_t stride = 0;
+  std::span<const RowCode> rows;
+
+  [[nodiscard]] CodeView part(std::size_t first, std::size_t count) const noexcept {
+    return {codes + first * stride, stride, rows.subspan(first, count)};
+  }
+};
+
+[[nodiscard]] std::size_t code_stride(std::size_t dim) noexcept;
+
+// Encodes `norms.size()` rows from `first` on into codes[0 ..] and out[0 ..]. centre: dim floats.
+void encode_codes(const Rows& rows, std::size_t first, std::span<const double> norms, Metric metric,
+                  std::span<const float> centre, std::int8_t* codes, std::span<RowCode> out);
+
+// Whether codes can stand for these rows: int8 products fit int32, and lengths are such that float holds them
+// (any length will do for cosines).
+[[nodiscard]] bool codable(std::size_t dim, std::span<const double> norms, Metric metric) noexcept;
+
+// A point near the middle of the rows, from at most 1024 of them spread evenly: any point is right, a good
+// one makes the codes' errors small. Unit rows for cosine.
+[[nodiscard]] std::vector<float> centre_of(const Rows& rows, Metric metric);
+
+}  // namespace diptych::similarity

@@ -1,0 +1,56 @@
+#include "similarity/passes.hpp"
+
+#include "similarity/active.hpp"
+
+namespace diptych::similarity {
+
+using base::Status;
+
+Pass choose_pass(Precision precision, std::size_t queries, std::size_t dim, bool prepared) noexcept {
+  switch (precision) {
+    case Precision::fp32:
+      return Pass::fp32;
+    case Precision::bf16:
+      return Pass::bf16;
+    case Precision::int8:
+      return dim <= kernels::similarity::most_int8_dim ? Pass::int8 : Pass::fp32;
+    case Precision::exact:
+      break;
+  }
+  if (dim > kernels::similarity::most_int8_dim) return Pass::fp32;
+  const bool fast = active_int8().needs.contains(kernels::CpuFeature::avx512vnni);
+  // Few queries wait for memory, and codes are a quarter of it.
+  constexpr std::size_t few = 8;
+  // Making codes costs about as much as forty queries in fp32.
+  constexpr std::size_t worth_encoding = 64;
+  if (prepared) return fast || queries <= few ? Pass::int8 : Pass::fp32;
+  return fast && queries >= worth_encoding ? Pass::int8 : Pass::fp32;
+}
+
+Status Passes::get(Pass pass, const PackedQueries** packed) {
+  const std::lock_guard lock(mutex_);
+  auto& slot = packed_[static_cast<std::size_t>(pass)];
+  if (!slot) {
+    slot.emplace();
+    if (Status status = pack(pass, *slot); !status.ok()) {
+      slot.reset();
+      return status;
+    }
+  }
+  *packed = &*slot;
+  return Status::good();
+}
+
+Status Passes::pack(Pass pass, PackedQueries& packed) const {
+  switch (pass) {
+    case Pass::fp32:
+      return packed.pack_fp32(active_fp32(), queries_, first_, count_, norms_, metric_);
+    case Pass::bf16:
+      return packed.pack_bf16(active_bf16(), queries_, first_, count_, norms_, metric_);
+    case Pass::int8:
+      return packed.pack_int8(active_int8(), queries_, first_, count_, norms_, metric_, centre_);
+  }
+  return Status::good();
+}
+
+}  // namespace diptych::similarity

@@ -1,0 +1,48 @@
+// Which arithmetic makes the first pass, and the queries packed for it.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <span>
+
+#include "base/status.hpp"
+#include "similarity/options.hpp"
+#include "similarity/packed_queries.hpp"
+#include "similarity/rows.hpp"
+
+namespace diptych::similarity {
+
+enum class Pass : std::uint8_t { fp32, bf16, int8 };
+
+// fp32, bf16 and int8 as asked. exact: int8 where the CPU multiplies int8 much faster than floats and the
+// codes are there already or pay for being made; else fp32.
+[[nodiscard]] Pass choose_pass(Precision precision, std::size_t queries, std::size_t dim,
+                               bool prepared) noexcept;
+
+// A range of queries, packed for each pass when it is first wanted; any thread may ask.
+class Passes {
+ public:
+  Passes(const Rows& queries, std::size_t first, std::size_t count, std::span<const double> norms,
+         Metric metric, std::span<const float> centre)
+      : queries_(queries), first_(first), count_(count), norms_(norms), metric_(metric), centre_(centre) {}
+
+  [[nodiscard]] base::Status get(Pass pass, const PackedQueries** packed);
+  [[nodiscard]] std::span<const float> centre() const noexcept { return centre_; }
+
+ private:
+  [[nodiscard]] base::Status pack(Pass pass, PackedQueries& packed) const;
+
+  const Rows& queries_;
+  std::size_t first_;
+  std::size_t count_;
+  std::span<const double> norms_;
+  Metric metric_;
+  std::span<const float> centre_;
+  std::mutex mutex_;
+  std::array<std::optional<PackedQueries>, 3> packed_;
+};
+
+}  // namespace diptych::similarity

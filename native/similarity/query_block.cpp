@@ -1,0 +1,181 @@
+#include "similarity/query_block.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "similarity/exact.hpp"
+#include "similarity/parallel.hpp"
+
+namespace diptych::similarity {
+
+using base::Status;
+using kernels::similarity::Hit;
+
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+// Rows that a thread takes at a time.
+constexpr std::size_t slab_rows = 4096;
+
+}  // namespace
+
+// One thread's candidates, and the sink of its scans.
+struct QueryBlock::Worker {
+  QueryBlock* block = nullptr;
+  const Segment* segment = nullptr;
+  ScanState state;
+  std::vector<Candidates> candidates;
+  Pass wanted = Pass::fp32;
+
+  [[nodiscard]] Pass pass() const noexcept { return wanted; }
+
+  void set_threshold(ScanState& scan, std::size_t query) const noexcept {
+    const double floor = candidates[query].floor();
+    const double least = block->exact() ? least_score(floor, block->options_.metric) : floor;
+    scan.thresholds[query] =
+        block->is_zero(query) ? std::numeric_limits<float>::infinity() : threshold_for(scan, query, least);
+  }
+
+  void set_thresholds(ScanState& scan) const {
+    scan.thresholds.assign(scan.packed->groups() * scan.packed->width(),
+                           std::numeric_limits<float>::infinity());
+    for (std::size_t q = 0; q < block->count_; ++q) set_threshold(scan, q);
+  }
+
+  void take(ScanState& scan, std::size_t row, std::size_t query, const Hit& hit) {
+    const Metric metric = block->options_.metric;
+    Candidate candidate{0, 0, row, unknown};
+    if (block->exact()) {
+      const Interval interval = interval_of(scan, hit, query, Bound::upper);
+      candidate.lower = order_key(interval.lower, metric);
+      candidate.upper = order_key(interval.upper, metric);
+    } else {
+      // Rounded and clipped as it will be reported, so that the order shown is the order used.
+      const double value = interval_of(scan, hit, query, Bound::none).lower;
+      const auto score = static_cast<float>(metric == Metric::cosine ? std::clamp(value, -1.0, 1.0) : value);
+      candidate.lower = candidate.upper = candidate.score = static_cast<double>(score) + 0.0;
+    }
+    Candidates& mine = candidates[query];
+    mine.push(candidate);
+    if (!mine.full()) return;
+    mine.thin();
+    if (mine.crowded()) {
+      block->score(*segment, query, mine.list());
+      mine.settle();
+    }
+    set_threshold(scan, query);
+    block->raise_floor(query, mine.floor());
+  }
+};
+
+QueryBlock::QueryBlock(const Rows& queries, std::size_t first, std::size_t count,
+                       std::span<const double> norms, std::span<const float> centre, std::size_t k,
+                       const Options& options)
+    : queries_(queries),
+      first_(first),
+      count_(count),
+      norms_(norms),
+      k_(k),
+      options_(options),
+      passes_(queries, first, count, norms, options.metric, centre),
+      floors_(count),
+      best_(count, Candidates(k)) {
+  for (auto& floor : floors_) floor.store(-infinity, std::memory_order_relaxed);
+}
+
+void QueryBlock::raise_floor(std::size_t query, double floor) noexcept {
+  double known = floors_[query].load(std::memory_order_relaxed);
+  while (known < floor && !floors_[query].compare_exchange_weak(known, floor, std::memory_order_relaxed)) {
+  }
+}
+
+Status QueryBlock::search(Segment& segment) {
+  const std::size_t slabs = (segment.rows.rows + slab_rows - 1) / slab_rows;
+  std::vector<Worker> workers(worker_count(slabs, options_));
+  const Pass pass = choose_pass(options_.precision, count_, segment.rows.dim, segment.prepared());
+  for (Worker& worker : workers) {
+    worker.block = this;
+    worker.segment = &segment;
+    worker.wanted = pass;
+  }
+  Status status = for_each_slab(slabs, options_, [&](std::size_t worker, std::size_t slab) {
+    return scan_slab(workers[worker], segment, slab * slab_rows,
+                     std::min(segment.rows.rows, (slab + 1) * slab_rows));
+  });
+  if (!status.ok()) return status;
+  segment.norms_known = true;
+  constexpr std::size_t together = 16;
+  return for_each_slab((count_ + together - 1) / together, options_, [&](std::size_t, std::size_t slab) {
+    for (std::size_t q = slab * together; q < std::min(count_, (slab + 1) * together); ++q) {
+      settle(segment, workers, q);
+    }
+    return Status::good();
+  });
+}
+
+Status QueryBlock::scan_slab(Worker& worker, Segment& segment, std::size_t from, std::size_t to) {
+  if (worker.candidates.empty()) worker.candidates.assign(count_, Candidates(k_));
+  for (std::size_t q = 0; q < count_; ++q) {
+    worker.candidates[q].raise_floor(floors_[q].load(std::memory_order_relaxed));
+  }
+  const std::size_t before = worker.state.taken;
+  Status status =
+      scan(worker.state, passes_, segment, from, to, options_, exact() ? Bound::upper : Bound::none, worker);
+  // Where int8 cannot tell the rows apart (near-duplicates), its candidates cost more than the rest of the
+  // pass: floats then. The first slab does not count, since its thresholds have yet to rise.
+  const std::size_t taken = worker.state.taken - before;
+  if (exact() && before > 0 && worker.wanted == Pass::int8 &&
+      taken > (to - from) * count_ / 64 + 64 * count_) {
+    worker.wanted = Pass::fp32;
+  }
+  return status;
+}
+
+void QueryBlock::score(const Segment& segment, std::size_t query, std::vector<Candidate>& list) const {
+  const std::size_t dim = queries_.dim;
+  std::vector<float> query_scratch(queries_.type == DType::float32 ? 0 : dim);
+  std::vector<float> row_scratch(segment.rows.type == DType::float32 ? 0 : dim);
+  const ExactRow x = exact_row(queries_.floats(first_ + query, query_scratch.data()), dim);
+  for (Candidate& candidate : list) {
+    if (!std::isnan(candidate.score)) continue;
+    const float* const y = segment.rows.floats(candidate.row - segment.first, row_scratch.data());
+    candidate.score = exact_score(x, exact_row(y, dim), dim, options_.metric);
+    candidate.lower = candidate.upper = order_key(candidate.score, options_.metric);
+  }
+}
+
+void QueryBlock::settle(const Segment& segment, std::vector<Worker>& workers, std::size_t query) {
+  if (is_zero(query)) return;
+  Candidates& best = best_[query];
+  best.raise_floor(floors_[query].load(std::memory_order_relaxed));
+  for (Worker& worker : workers) {
+    if (worker.candidates.empty()) continue;
+    for (const Candidate& candidate : worker.candidates[query].list()) best.push(candidate);
+  }
+  best.thin();
+  score(segment, query, best.list());
+  best.settle();
+  raise_floor(query, best.floor());
+}
+
+void QueryBlock::finish(std::span<std::int32_t> indices, std::span<float> scores) {
+  for (std::size_t query = 0; query < count_; ++query) {
+    const auto& list = best_[query].list();
+    for (std::size_t i = 0; i < k_; ++i) {
+      const std::size_t at = query * k_ + i;
+      if (is_zero(query)) {
+        indices[at] = static_cast<std::int32_t>(i);
+        scores[at] = 0;
+        continue;
+      }
+      indices[at] = static_cast<std::int32_t>(list[i].row);
+      scores[at] = static_cast<float>(list[i].score) + 0.0f;
+      // Scores that count as equal may round to neighbouring floats: what is shown must not rise again.
+      if (i > 0 && scores[at] > scores[at - 1]) scores[at] = scores[at - 1];
+    }
+  }
+}
+
+}  // namespace diptych::similarity

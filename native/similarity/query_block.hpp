@@ -1,0 +1,54 @@
+// A range of queries on its way through the corpus, segment by segment.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/status.hpp"
+#include "similarity/candidates.hpp"
+#include "similarity/options.hpp"
+#include "similarity/passes.hpp"
+#include "similarity/scan.hpp"
+#include "similarity/segment.hpp"
+
+namespace diptych::similarity {
+
+class QueryBlock {
+ public:
+  // Queries first .. first + count - 1, whose lengths are `norms`. All references must outlive the block.
+  QueryBlock(const Rows& queries, std::size_t first, std::size_t count, std::span<const double> norms,
+             std::span<const float> centre, std::size_t k, const Options& options);
+
+  // Looks at every row of the segment. Afterwards the k best so far are known with their scores, so that the
+  // segment's memory may go.
+  [[nodiscard]] base::Status search(Segment& segment);
+
+  // The k best, k elements per query. A zero query scores 0 everywhere, so its best are the first rows.
+  void finish(std::span<std::int32_t> indices, std::span<float> scores);
+
+ private:
+  struct Worker;
+
+  [[nodiscard]] bool exact() const noexcept { return options_.precision == Precision::exact; }
+  [[nodiscard]] bool is_zero(std::size_t query) const noexcept { return norms_[first_ + query] == 0; }
+  [[nodiscard]] base::Status scan_slab(Worker& worker, Segment& segment, std::size_t from, std::size_t to);
+  void score(const Segment& segment, std::size_t query, std::vector<Candidate>& list) const;
+  void settle(const Segment& segment, std::vector<Worker>& workers, std::size_t query);
+  void raise_floor(std::size_t query, double floor) noexcept;
+
+  const Rows& queries_;
+  std::size_t first_;
+  std::size_t count_;
+  std::span<const double> norms_;
+  std::size_t k_;
+  const Options& options_;
+  Passes passes_;
+  // Per query: what its k-th best score is at least, over all workers, and the best of all segments so far.
+  std::vector<std::atomic<double>> floors_;
+  std::vector<Candidates> best_;
+};
+
+}  // namespace diptych::similarity

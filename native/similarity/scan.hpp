@@ -1,0 +1,98 @@
+// The loop that every search shares: rows in chunks that fit the cache, each against all packed queries, and
+// what reaches a query's threshold handed to a sink.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <vector>
+
+#include "base/status.hpp"
+#include "similarity/blocking.hpp"
+#include "similarity/encoded_rows.hpp"
+#include "similarity/options.hpp"
+#include "similarity/passes.hpp"
+#include "similarity/segment.hpp"
+
+namespace diptych::similarity {
+
+// One worker's buffers.
+struct ScanState {
+  EncodedRows rows;
+  std::vector<kernels::similarity::Hit> hits;
+  std::vector<float> thresholds;
+  double unit = 1;
+  Pass pass = Pass::fp32;
+  const PackedQueries* packed = nullptr;
+  std::size_t taken = 0;
+};
+
+// A score of the first pass: the true one is in [lower, upper]; equal when no bound was asked for.
+struct Interval {
+  double lower;
+  double upper;
+};
+
+[[nodiscard]] inline Interval interval_of(const ScanState& state, const kernels::similarity::Hit& hit,
+                                          std::size_t query, Bound bound) noexcept {
+  const double factor = state.packed->factor(query) * state.unit;
+  const double upper = (static_cast<double>(hit.value) + state.packed->shift(query)) * factor;
+  if (bound == Bound::none) return {upper, upper};
+  const double radius = state.rows.radius(hit.row);
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  if (!(radius < infinity)) return {-infinity, infinity};
+  return {upper - 2 * radius * factor, upper};
+}
+
+// The kernel's threshold below which no score of at least `least` can be.
+[[nodiscard]] float threshold_for(const ScanState& state, std::size_t query, double least) noexcept;
+
+// Makes `state.rows` ready for rows first .. first + count - 1 of the segment in the pass asked for (fp32
+// instead of int8 where lengths forbid codes), and `state.pass`, `packed`, `unit` say which it is; `changed`
+// tells whether thresholds must be made anew.
+[[nodiscard]] base::Status load_chunk(ScanState& state, Passes& passes, Pass wanted, Segment& segment,
+                                      std::size_t first, std::size_t count, Metric metric, Bound bound,
+                                      bool& changed);
+
+// Rows from .. to - 1 of the segment. The sink has
+//   Pass pass(): the pass it wants now;
+//   void set_thresholds(ScanState&): fills state.thresholds for state.packed and state.unit;
+//   void take(ScanState&, row, query, hit): row of the whole corpus, query of the packed range.
+template <class Sink>
+[[nodiscard]] base::Status scan(ScanState& state, Passes& passes, Segment& segment, std::size_t from,
+                                std::size_t to, const Options& options, Bound bound, Sink& sink) {
+  constexpr std::size_t hits_at_once = std::max<std::size_t>(kernels::similarity::max_tile_hits, 8192);
+  state.hits.resize(hits_at_once);
+  const std::size_t chunk = rows_per_chunk(segment.rows.dim * sizeof(float));
+  for (std::size_t first = from; first < to; first += chunk) {
+    if (options.cancelled()) return base::Status::fail(base::Code::aborted, "the operation was aborted");
+    const std::size_t count = std::min(chunk, to - first);
+    bool changed = state.packed == nullptr;
+    base::Status status =
+        load_chunk(state, passes, sink.pass(), segment, first, count, options.metric, bound, changed);
+    if (!status.ok()) return status;
+    if (changed || first == from) sink.set_thresholds(state);
+    const PackedQueries& packed = *state.packed;
+    for (std::size_t group = 0; group < packed.groups(); ++group) {
+      auto block = state.rows.block();
+      const std::size_t first_query = group * packed.width();
+      block.panels = packed.panels(group);
+      block.panel_count = packed.panels_of(group);
+      block.query_scale = packed.scale() + first_query;
+      kernels::similarity::Filter filter{state.thresholds.data() + first_query, state.hits.data(),
+                                         hits_at_once, 0};
+      for (std::size_t row = 0; row < block.count;) {
+        row = packed.variant().filter(block, row, filter);
+        for (std::size_t i = 0; i < filter.count; ++i) {
+          const auto& hit = state.hits[i];
+          sink.take(state, segment.first + first + hit.row, first_query + hit.query, hit);
+        }
+        state.taken += filter.count;
+        filter.count = 0;
+      }
+    }
+  }
+  return base::Status::good();
+}
+
+}  // namespace diptych::similarity
