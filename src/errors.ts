@@ -15,6 +15,7 @@ const CODES = {
   MODEL_NOT_FOUND: { status: 404, exit: 1 },
   MODEL_INVALID: { status: 422, exit: 1 },
   MODEL_UNSUPPORTED: { status: 422, exit: 1 },
+  DOWNLOAD_FAILED: { status: 502, exit: 1 },
   SESSION_FAILED: { status: 500, exit: 1 },
   DEVICE_UNAVAILABLE: { status: 500, exit: 1 },
   KERNEL_UNAVAILABLE: { status: 500, exit: 1 },

@@ -21,5 +21,7 @@ export type { CaptionOptions } from './tasks/generate/options.js';
 export type { FirstToken, Matches, MatchOptions } from './tasks/match.js';
 export type { RankedCandidate, Ranking, Reranked, RerankOptions } from './tasks/rerank.js';
 export { listModels, modelInfo } from './models/catalog.js';
+export { pullModel } from './models/pull.js';
+export type { Pulled, PullOptions, PullProgress } from './models/pull.js';
 export type { ListOptions, ModelInfo } from './models/catalog.js';
 export type { OnnxSource, RegistryCard } from './models/registry.js';
