@@ -10,6 +10,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(
       new diptych::bind::Environment(env));  // freed by the environment, after its cleanup hooks
   diptych::bind::export_cpu(env, exports);
+  diptych::bind::export_preprocess(env, exports);
   diptych::bind::export_preload(env, exports);
   diptych::bind::export_limits(env, exports);
   diptych::bind::export_similarity(env, exports);

@@ -7,6 +7,8 @@
 #include "bind/throw.hpp"
 #include "kernels/cpu_features.hpp"
 #include "kernels/dispatch.hpp"
+#include "kernels/normalise/kernel.hpp"
+#include "kernels/resize/kernel.hpp"
 #include "similarity/active.hpp"
 
 namespace diptych::bind {
@@ -35,6 +37,8 @@ Napi::Value cpu_info(const Napi::CallbackInfo& info) {
     families.Set(families.Length(), text(env, kernels::family_name(family)));
   }
   const Napi::Object active = Napi::Object::New(env);
+  active.Set("resize", text(env, kernels::resize::active().name));
+  active.Set("normalise", text(env, kernels::normalise::active().name));
   active.Set("similarity.fp32", text(env, similarity::active_fp32().name));
   active.Set("similarity.bf16", text(env, similarity::active_bf16().name));
   active.Set("similarity.int8", text(env, similarity::active_int8().name));

@@ -6,6 +6,7 @@
 namespace diptych::bind {
 
 void export_cpu(Napi::Env env, Napi::Object exports);
+void export_preprocess(Napi::Env env, Napi::Object exports);
 void export_preload(Napi::Env env, Napi::Object exports);
 void export_limits(Napi::Env env, Napi::Object exports);
 void export_similarity(Napi::Env env, Napi::Object exports);

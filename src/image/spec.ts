@@ -1,3 +1,7 @@
+import { DiptychError } from '../errors.js';
+import type { NativeSpec } from '../native/image-binding.js';
+import { parseOptions, read, type Reader } from '../options.js';
+
 /** Pillow's resampling filters, by name. */
 export type Interpolation = 'bicubic' | 'bilinear' | 'lanczos' | 'box' | 'hamming' | 'nearest';
 
@@ -28,4 +32,116 @@ export interface PreprocessSpec {
   readonly std: readonly [r: number, g: number, b: number];
   /** Apply the EXIF orientation first. The official Python does not. */
   readonly orient: boolean;
+}
+
+/** OpenAI's CLIP at 224 px, as Hugging Face's CLIPImageProcessor computes it. */
+export const CLIP_SPEC: PreprocessSpec = Object.freeze<PreprocessSpec>({
+  size: 224,
+  resizeMode: 'shortest',
+  interpolation: 'bicubic',
+  centerCrop: true,
+  cropRounding: 'floor',
+  rgb: 'before',
+  fill: 0,
+  rescale: 1 / 255,
+  mean: [0.48145466, 0.4578275, 0.40821073],
+  std: [0.26862954, 0.26130258, 0.27577711],
+  orient: false,
+});
+
+const LARGEST_SIDE = 16384;
+
+const isNumbers = (value: unknown, length: number): value is number[] =>
+  Array.isArray(value) && value.length === length && value.every((one) => Number.isFinite(one));
+
+const reject = (name: string, expected: string): never => {
+  throw new DiptychError('BAD_OPTION', `expected ${expected}`, { input: name });
+};
+
+const size: Reader<PreprocessSpec['size']> = (value, name) => {
+  const sides: unknown[] = Array.isArray(value) && value.length === 2 ? value : [value, value];
+  const [height, width] = sides.map((side) => read.integer(1, LARGEST_SIDE)(side, name));
+  return height === undefined || width === undefined
+    ? reject(name, 'a number or [height, width]')
+    : height === width
+      ? height
+      : [height, width];
+};
+
+const triple =
+  (accept: (value: number) => boolean, expected: string): Reader<readonly [number, number, number]> =>
+  (value, name) => {
+    if (!isNumbers(value, 3) || !value.every(accept)) return reject(name, expected);
+    const [r = 0, g = 0, b = 0] = value;
+    return [r, g, b];
+  };
+
+const isByte = (value: number): boolean => Number.isInteger(value) && value >= 0 && value <= 255;
+
+const readers: { readonly [K in keyof PreprocessSpec]-?: Reader<Exclude<PreprocessSpec[K], undefined>> } = {
+  size,
+  resizeMode: read.oneOf('shortest', 'squash', 'longest'),
+  resizeTo: size,
+  interpolation: read.oneOf('bicubic', 'bilinear', 'lanczos', 'box', 'hamming', 'nearest'),
+  centerCrop: read.boolean,
+  cropRounding: read.oneOf('floor', 'half-even'),
+  rgb: read.oneOf('before', 'after'),
+  fill: (value, name) =>
+    typeof value === 'number' && isByte(value)
+      ? value
+      : triple(isByte, 'a whole number from 0 to 255, or three of them')(value, name),
+  rescale: read.number(
+    (value) => Number.isFinite(value) && value > 0,
+    'a positive number (1/255, or 1 for no scaling)',
+  ),
+  mean: triple(Number.isFinite, 'three numbers'),
+  std: triple((value) => Number.isFinite(value) && Math.fround(value) !== 0, 'three numbers other than 0'),
+  orient: read.boolean,
+};
+
+/**
+ * A whole specification from a partial one; missing keys take CLIP's values.
+ *
+ * @throws DiptychError BAD_OPTION: an unknown key (with the nearest known one), a value of the wrong kind, or
+ * keys that contradict each other.
+ */
+export function resolveSpec(partial?: unknown): PreprocessSpec {
+  const spec = parseOptions<PreprocessSpec>(partial, readers, CLIP_SPEC, 'preprocess spec');
+  if (!spec.centerCrop && spec.resizeMode === 'shortest') {
+    reject(
+      'preprocess spec',
+      "centerCrop true, or resizeMode 'squash': without a crop pictures come out in many sizes",
+    );
+  }
+  if (spec.resizeMode === 'longest' && spec.resizeTo !== undefined) {
+    reject('preprocess spec', "no resizeTo with resizeMode 'longest', which resizes to `size` and pads");
+  }
+  return spec;
+}
+
+const pair = (value: PreprocessSpec['size']): readonly [number, number] =>
+  typeof value === 'number' ? [value, value] : value;
+
+/** The specification as the addon takes it. */
+export function toNativeSpec(spec: PreprocessSpec): NativeSpec {
+  const [height, width] = pair(spec.size);
+  const [resizeHeight, resizeWidth] = pair(spec.resizeTo ?? spec.size);
+  const fill = typeof spec.fill === 'number' ? ([spec.fill, spec.fill, spec.fill] as const) : spec.fill;
+  const { resizeMode, interpolation, centerCrop, cropRounding, rgb, rescale, mean, std, orient } = spec;
+  return {
+    height,
+    width,
+    resizeMode,
+    resizeHeight,
+    resizeWidth,
+    interpolation,
+    centerCrop,
+    cropRounding,
+    rgb,
+    fill,
+    rescale,
+    mean,
+    std,
+    orient,
+  };
 }

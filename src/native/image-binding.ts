@@ -28,21 +28,42 @@ export interface NativeImageOptions {
 
 /** One entry per item, in order. A failed item leaves its slot zero. */
 export type NativeImageReport =
-  | { readonly ok: true; readonly width: number; readonly height: number; readonly format: string; readonly warning?: string }
+  | {
+      readonly ok: true;
+      /** As stored, before any orientation. */
+      readonly width: number;
+      readonly height: number;
+      readonly format: string;
+      /** Decoded at 1/scale (decode: fast); else 1. */
+      readonly scale: number;
+      readonly warning?: string;
+    }
   | { readonly ok: false; readonly code: string; readonly message: string };
+
+/** Decoded pixels: width x height x 3 bytes, RGB, row after row. */
+export interface RawImage {
+  readonly data: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
 
 export interface ImageBinding {
   /**
    * Decodes, resizes, crops and writes item i into slot i of `out`: Float32Array [n, 3, h, w] normalised,
-   * Uint16Array the same in float16, or Uint8Array [n, h, w, 3]. Items are bytes or paths (read on the pool).
-   * Runs on the addon's own threads; `cancel` is an Int32Array of one element, set to 1 to stop early.
+   * Uint16Array the same in float16, or Uint8Array [n, h, w, 3]. Items are paths (read on the pool), the bytes
+   * of a file, or raw pixels; they must not be changed or transferred before the promise settles.
+   * Runs on the addon's own threads; `cancel` is an Int32Array of one element, set to 1 to stop early (the
+   * promise is then rejected with ABORTED).
    */
   preprocess(
-    items: readonly (Uint8Array | string)[],
+    items: readonly (Uint8Array | string | RawImage)[],
     spec: NativeSpec,
     options: NativeImageOptions,
     out: Float32Array | Uint16Array | Uint8Array,
     cancel: Int32Array | null,
   ): Promise<NativeImageReport[]>;
+  /** Versions and files of the decoders in use. */
   decoderInfo(): { readonly vips: string; readonly jpeg: string };
+  /** Where libturbojpeg may be, best first. Has an effect before the first picture only; see load.ts. */
+  setTurboJpegPaths(paths: readonly string[]): void;
 }

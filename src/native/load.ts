@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { DiptychError } from '../errors.js';
@@ -36,6 +37,7 @@ function load(): NativeBinding {
   }
   try {
     const binding: NativeBinding = require(path);
+    binding.setTurboJpegPaths(turboJpegPaths());
     return binding;
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
@@ -45,5 +47,24 @@ function load(): NativeBinding {
         'Run "npm install" and then "npm run build" in the package folder.',
       { cause },
     );
+  }
+}
+
+/**
+ * libjpeg-turbo's library inside the npm package that carries it, then the system's. The addon opens the first
+ * that loads, and leaves JPEGs to libvips when none does.
+ */
+function turboJpegPaths(): string[] {
+  const system = ['libturbojpeg.so.0', 'libturbojpeg.dylib'];
+  if (process.platform !== 'linux') return system;
+  try {
+    const folder = dirname(require.resolve('@julusian/jpeg-turbo/package.json'));
+    const platforms = [`linux-${process.arch}`, `linux-${process.arch}-musl`];
+    const bundled = platforms.map((name) =>
+      join(folder, 'prebuilds', `jpeg-turbo-${name}`, 'libturbojpeg.so.0'),
+    );
+    return [...bundled, ...system];
+  } catch {
+    return system;
   }
 }
