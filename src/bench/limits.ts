@@ -1,0 +1,21 @@
+import { limitUnit } from './jobs/limits.js';
+import type { SubjectPlan } from './types.js';
+
+/** Bytes that the bandwidth is measured over: the size of the corpus in the similarity cases. */
+const READ_BYTES = 200_000 * 512 * 4;
+
+/** A subject that measures what the machine can do at best, in the same rounds as the others. */
+export function limitSubject(kind: 'fp32' | 'int8' | 'bf16' | 'read', threads = 1): SubjectPlan {
+  const suffix = threads === 1 ? '' : ` x${String(threads)}`;
+  return {
+    name: `${kind === 'read' ? 'read bandwidth' : `${kind} peak`}${suffix}`,
+    role: 'limit',
+    host: { kind: 'diptych', threads },
+    job: 'limit',
+    params: { kind, threads, ...(kind === 'read' ? { bytes: READ_BYTES } : {}) },
+    // One iteration is one billion operations or bytes, so that rates come out in units of 10^9.
+    work: 1,
+    unit: limitUnit(kind),
+    expect: 'skip',
+  };
+}

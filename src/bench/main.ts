@@ -1,0 +1,180 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { DiptychError } from '../errors.js';
+import { compareReports, type CompareReport } from './compare.js';
+import { parseReport, type BenchReport } from './records.js';
+import { htmlReport } from './report/html.js';
+import { fillMarkers, markdownRatios, markdownReport } from './report/markdown.js';
+import { ratio } from './report/format.js';
+import { terminalReport } from './report/terminal.js';
+import { runBench, suiteNames, type BenchOptions } from './run.js';
+
+interface RunFlags {
+  readonly json?: boolean;
+  readonly out?: string;
+  readonly html?: string;
+  readonly filter?: string;
+  readonly model?: string;
+  readonly images?: string;
+  readonly peers: boolean;
+  readonly smoke?: boolean;
+  readonly seconds?: number;
+  readonly threads?: number;
+  readonly quiet?: boolean;
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (Number.isFinite(value) && value > 0) return value;
+  throw new InvalidArgumentError('expected a number above 0');
+}
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+async function load(file: string): Promise<BenchReport> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new DiptychError('INPUT_NOT_FOUND', 'cannot be read', { input: file, cause });
+  }
+  return parseReport(text, file);
+}
+
+async function save(file: string, text: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, text);
+}
+
+function optionsOf(suites: readonly string[], flags: RunFlags): BenchOptions {
+  return {
+    ...(suites.length === 0 ? {} : { suites }),
+    ...(flags.filter === undefined ? {} : { filter: flags.filter }),
+    ...(flags.model === undefined ? {} : { model: flags.model }),
+    ...(flags.images === undefined ? {} : { images: flags.images }),
+    ...(flags.seconds === undefined ? {} : { seconds: flags.seconds }),
+    ...(flags.threads === undefined ? {} : { threads: flags.threads }),
+    peers: flags.peers,
+    smoke: flags.smoke === true,
+    onCase: ({ suite, name, subjects }, index, count) => {
+      if (flags.quiet !== true)
+        say(`[${String(index + 1)}/${String(count)}] ${suite}: ${name} (${subjects.map((one) => one.name).join(', ')})`);
+    },
+  };
+}
+
+/** Runs the suites, prints the tables, keeps the records. 1 where one of our own subjects failed. */
+async function run(suites: readonly string[], flags: RunFlags): Promise<number> {
+  const report = await runBench(optionsOf(suites, flags));
+  const json = `${JSON.stringify(report, null, 1)}\n`;
+  process.stdout.write(flags.json === true ? json : terminalReport(report));
+  if (flags.out !== undefined) {
+    await save(flags.out, json);
+    say(`results: ${flags.out}`);
+  }
+  if (flags.html !== undefined) {
+    await save(flags.html, await htmlReport(report));
+    say(`report: ${flags.html}`);
+  }
+  const failed = report.absent.filter((one) => one.kind === 'failed');
+  for (const one of failed) say(`FAILED ${one.suite}: ${one.case}: ${one.subject}: ${one.reason}`);
+  return failed.length === 0 ? 0 : 1;
+}
+
+function printComparison({ comparisons, onlyOld, onlyNew, warnings, regressions }: CompareReport): void {
+  for (const warning of warnings) say(`warning: ${warning}`);
+  for (const one of comparisons) {
+    if (one.change === 'same') continue;
+    const [low, high] = one.interval;
+    process.stdout.write(
+      `${one.change.toUpperCase()} ${one.suite} / ${one.case} / ${one.subject}: ` +
+        `${ratio(one.speed)} of the old speed (${ratio(low)} to ${ratio(high)})\n`,
+    );
+  }
+  for (const name of onlyOld) process.stdout.write(`gone: ${name}\n`);
+  for (const name of onlyNew) process.stdout.write(`new: ${name}\n`);
+  const same = comparisons.filter((one) => one.change === 'same').length;
+  const faster = comparisons.length - same - regressions;
+  process.stdout.write(
+    `${String(comparisons.length)} compared: ${String(same)} unchanged, ${String(faster)} faster, ${String(regressions)} slower\n`,
+  );
+}
+
+/**
+ * The `bench` command with its sub-commands, for the command line and for `npm run bench`.
+ * `done` is told the exit code.
+ */
+export function benchCommand(done: (exitCode: number) => void): Command {
+  const command = new Command('bench')
+    .description('measure Diptych, the limits of this machine and, where installed, other engines')
+    .argument('[suites...]', `any of ${suiteNames.join(', ')} (default: all)`)
+    .option('--json', 'print the records as JSON')
+    .option('--out <file>', 'write the records to a file as well')
+    .option('--html <file>', 'write a report with charts')
+    .option('--filter <text>', 'only cases whose name holds this text')
+    .option('--model <name|dir>', 'your own model, for the encoder and embed suites')
+    .option('--images <dir>', 'your own photos, for the preprocess and embed suites')
+    .option('--no-peers', 'leave other engines out')
+    .option('--smoke', 'one sample of everything, for correctness only')
+    .option('--seconds <s>', 'measure each subject for at least this long (default 2)', positive)
+    .option('--threads <n>', 'threads of the many-threaded cases', positive)
+    .option('--quiet', 'no progress')
+    .action(async (suites: string[], flags: RunFlags) => {
+      done(await run(suites, flags));
+    });
+  command
+    .command('compare <old> <new>')
+    .description('tell real changes from noise; exit code 1 when something got slower')
+    .option('--threshold <percent>', 'changes up to this are never reported', positive, 5)
+    .option('--json', 'print the comparison as JSON')
+    .action(async (old: string, fresh: string, flags: { threshold: number; json?: boolean }) => {
+      const found = compareReports(await load(old), await load(fresh), { threshold: flags.threshold / 100 });
+      if (flags.json === true) process.stdout.write(`${JSON.stringify(found, null, 1)}\n`);
+      else printComparison(found);
+      done(found.regressions === 0 ? 0 : 1);
+    });
+  command
+    .command('report <results>')
+    .description('tables and charts of a results file')
+    .option('--html <file>', 'a page with charts')
+    .option('--markdown', 'print Markdown')
+    .action(async (file: string, flags: { html?: string; markdown?: boolean }) => {
+      const report = await load(file);
+      if (flags.html !== undefined) await save(flags.html, await htmlReport(report));
+      if (flags.markdown === true) process.stdout.write(markdownReport(report, file));
+      if (flags.html === undefined && flags.markdown !== true) process.stdout.write(terminalReport(report));
+      done(0);
+    });
+  command
+    .command('fill <results> <page>')
+    .description('put the tables between the <!-- bench:tables --> (or --ratios) markers of a Markdown page')
+    .option('--ratios', 'only the ratios, between <!-- bench:ratios --> markers')
+    .action(async (file: string, page: string, flags: { ratios?: boolean }) => {
+      const report = await load(file);
+      if (flags.ratios === true) await fillMarkers(page, 'ratios', markdownRatios(report, file));
+      else await fillMarkers(page, 'tables', markdownReport(report, file));
+      done(0);
+    });
+  return command;
+}
+
+/** `npm run bench -- ARGUMENTS`: as `diptych bench`, but records go to bench/results/latest.local.json too. */
+export async function main(args: readonly string[]): Promise<number> {
+  let exitCode = 0;
+  const command = benchCommand((code) => {
+    exitCode = code;
+  });
+  command.exitOverride();
+  for (const sub of command.commands) sub.exitOverride();
+  command.setOptionValueWithSource('out', join('bench', 'results', 'latest.local.json'), 'default');
+  try {
+    await command.parseAsync([...args], { from: 'user' });
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
+    if (!(thrown instanceof DiptychError)) throw thrown;
+    say(`diptych: ${thrown.code}: ${thrown.message}`);
+    return thrown.exitCode;
+  }
+  return exitCode;
+}

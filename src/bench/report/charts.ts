@@ -1,0 +1,42 @@
+import type { BenchReport } from '../records.js';
+import { interval, number } from './format.js';
+
+export interface Chart {
+  /** Of the canvas element. */
+  readonly id: string;
+  readonly suite: string;
+  readonly title: string;
+  readonly unit: string;
+  readonly bars: readonly {
+    readonly subject: string;
+    readonly role: 'own' | 'peer' | 'limit';
+    readonly value: number;
+    /** What the tooltip says. */
+    readonly text: string;
+  }[];
+}
+
+/** One bar chart per case; limits in another unit than the case's own stay out of it. */
+export function charts(report: BenchReport): Chart[] {
+  const cases = new Map<string, typeof report.results>();
+  for (const result of report.results) {
+    const name = `${result.suite}\n${result.case}\n${result.unit}`;
+    cases.set(name, [...(cases.get(name) ?? []), result]);
+  }
+  const all = [...cases.values()].map((results, index): Chart => {
+    const [first] = results;
+    return {
+      id: `chart-${String(index)}`,
+      suite: first?.suite ?? '',
+      title: first?.case ?? '',
+      unit: first?.unit ?? '',
+      bars: results.map(({ subject, role, median, unit, interval: range }) => ({
+        subject,
+        role,
+        value: median,
+        text: `${number(median)} ${unit} (${interval(range)})`,
+      })),
+    };
+  });
+  return all.filter(({ bars }) => bars.some(({ role }) => role !== 'limit') || bars.length > 1);
+}

@@ -1,0 +1,103 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import type { BenchReport } from '../records.js';
+import { machineLines, suiteTables, type Table } from './rows.js';
+import { charts } from './charts.js';
+
+const require = createRequire(import.meta.url);
+
+const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+const escape = (text: string): string => text.replaceAll(/[&<>"]/g, (found) => ESCAPES[found] ?? found);
+
+function table({ head, rows }: Table): string {
+  const cells = (tag: string, list: readonly string[]): string =>
+    list.map((text) => `<${tag}>${escape(text)}</${tag}>`).join('');
+  const body = rows.map((row) => `<tr>${cells('td', row)}</tr>`).join('\n');
+  return `<div class="wide"><table><thead><tr>${cells('th', head)}</tr></thead><tbody>\n${body}\n</tbody></table></div>`;
+}
+
+const STYLE = `
+:root { color-scheme: light dark; --ink: #1c2330; --paper: #ffffff; --line: #d5dae3; --soft: #5d6878; --warn: #a33a00; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e4e8ef; --paper: #14181f; --line: #333b48; --soft: #9aa6b6; --warn: #ffab73; }
+}
+body { margin: 2rem auto; max-width: 70rem; padding: 0 1rem; font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
+.machine, .absent { color: var(--soft); padding-left: 1.2rem; } .warn { color: var(--warn); font-weight: 600; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: 13px; margin: 1rem 0; }
+th, td { border-bottom: 1px solid var(--line); padding: 3px 10px 3px 0; text-align: left; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(30rem, 1fr)); gap: 1.5rem; margin: 1rem 0; }
+figure { margin: 0; } figcaption { font-size: 13px; color: var(--soft); }
+`;
+
+/** The script that draws: colours follow the page's scheme and change with it. */
+const DRAW = `
+const ink = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const drawn = [];
+function draw() {
+  for (const chart of drawn.splice(0)) chart.destroy();
+  const dark = matchMedia('(prefers-color-scheme: dark)').matches;
+  const fill = { own: dark ? '#5aa9ff' : '#1769c2', peer: dark ? '#8b95a5' : '#9aa3b0', limit: dark ? '#e0b050' : '#c98a12' };
+  for (const { id, unit, bars } of CHARTS) {
+    drawn.push(new Chart(document.getElementById(id), {
+      type: 'bar',
+      data: { labels: bars.map((bar) => bar.subject), datasets: [{ data: bars.map((bar) => bar.value), backgroundColor: bars.map((bar) => fill[bar.role]) }] },
+      options: {
+        indexAxis: 'y', animation: false, responsive: true, maintainAspectRatio: false,
+        plugins: { legend: { display: false }, tooltip: { callbacks: { label: (item) => bars[item.dataIndex].text } } },
+        scales: {
+          x: { beginAtZero: true, title: { display: true, text: unit, color: ink('--soft') }, ticks: { color: ink('--soft') }, grid: { color: ink('--line') } },
+          y: { ticks: { color: ink('--ink'), autoSkip: false }, grid: { display: false } },
+        },
+      },
+    }));
+  }
+}
+draw();
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
+`;
+
+/** The chart library's browser build, or null where it is not installed (it is no dependency of the package). */
+async function chartLibrary(): Promise<string | null> {
+  try {
+    return await readFile(require.resolve('chart.js/dist/chart.umd.js'), 'utf8');
+  } catch {
+    return null;
+  }
+}
+
+/** The report as one HTML page that needs nothing from outside: tables, and bars where chart.js is installed. */
+export async function htmlReport(report: BenchReport): Promise<string> {
+  const library = await chartLibrary();
+  const all = charts(report);
+  const sections = suiteTables(report).map(({ suite, figures, ratios, absent }) => {
+    const own = library === null ? [] : all.filter((chart) => chart.suite === suite);
+    const canvases = own.map(
+      ({ id, title, bars }) =>
+        `<figure><figcaption>${escape(title)}</figcaption><div style="height:${String(60 + 26 * bars.length)}px"><canvas id="${id}"></canvas></div></figure>`,
+    );
+    const missing = absent.map((line) => `<li>not measured: ${escape(line)}</li>`);
+    return [
+      `<h2>${escape(suite)}</h2>`,
+      canvases.length === 0 ? '' : `<div class="charts">${canvases.join('\n')}</div>`,
+      figures.rows.length === 0 ? '' : table(figures),
+      ratios === null ? '' : table(ratios),
+      missing.length === 0 ? '' : `<ul class="absent">${missing.join('\n')}</ul>`,
+    ].join('\n');
+  });
+  const machine = machineLines(report).map(
+    (line) => `<li${/^[A-Z]{4,} /.test(line) ? ' class="warn"' : ''}>${escape(line)}</li>`,
+  );
+  const data = JSON.stringify(all).replaceAll('<', '\\u003c');
+  const script = library === null ? '' : `<script>${library}</script>\n<script>const CHARTS = ${data};${DRAW}</script>`;
+  const note = library === null ? '<p class="warn">No charts: run <code>npm install chart.js</code> for them.</p>' : '';
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Diptych benchmarks</title><style>${STYLE}</style></head><body>
+<h1>Diptych benchmarks</h1>
+<ul class="machine">${machine.join('\n')}</ul>${note}
+${sections.join('\n')}
+${script}
+</body></html>
+`;
+}
