@@ -123,3 +123,9 @@ export async function callNative<T>(
     signal?.removeEventListener('abort', stop);
   }
 }
+
+/** Reads an option that is a function. */
+export function readFunction<T extends (...values: never[]) => void>(value: unknown, name: string): T {
+  if (typeof value === 'function') return value as T;
+  throw new DiptychError('BAD_OPTION', `expected a function, got ${typeof value}`, { input: name });
+}
