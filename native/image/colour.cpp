@@ -32,7 +32,9 @@ void clip_to_rgb(const std::uint8_t* from, std::size_t count, std::uint8_t* to) 
     T value;
     std::memcpy(&value, from + i * sizeof(T), sizeof value);
     // The comparisons put a NaN at 0.
-    const auto byte = value >= T{255} ? std::uint8_t{255} : value > T{0} ? static_cast<std::uint8_t>(value) : std::uint8_t{0};
+    const auto byte = value >= T{255} ? std::uint8_t{255}
+                      : value > T{0}  ? static_cast<std::uint8_t>(value)
+                                      : std::uint8_t{0};
     to[0] = to[1] = to[2] = byte;
   }
 }
@@ -73,7 +75,8 @@ void to_rgb(Mode mode, const std::uint8_t* from, std::size_t count, std::uint8_t
 void premultiply(std::uint8_t* pixels, std::size_t count, std::size_t channels) noexcept {
   for (std::size_t i = 0; i < count; ++i, pixels += channels) {
     const unsigned alpha = pixels[channels - 1];
-    for (std::size_t c = 0; c + 1 < channels; ++c) pixels[c] = static_cast<std::uint8_t>(multiply255(pixels[c], alpha));
+    for (std::size_t c = 0; c + 1 < channels; ++c)
+      pixels[c] = static_cast<std::uint8_t>(multiply255(pixels[c], alpha));
   }
 }
 
@@ -87,12 +90,14 @@ void unpremultiply(std::uint8_t* pixels, std::size_t count, std::size_t channels
   }
 }
 
-std::array<std::uint8_t, 3> padding_colour(const Header& header, const std::array<std::uint8_t, 3>& fill) noexcept {
+std::array<std::uint8_t, 3> padding_colour(const Header& header,
+                                           const std::array<std::uint8_t, 3>& fill) noexcept {
   std::array<std::uint8_t, 3> colour = fill;
   if (header.mode == Mode::palette) {
     const std::size_t index = fill[0];
     colour.fill(fill[0]);
-    if (3 * index + 2 < header.colours.size()) std::copy_n(header.colours.data() + 3 * index, 3, colour.data());
+    if (3 * index + 2 < header.colours.size())
+      std::copy_n(header.colours.data() + 3 * index, 3, colour.data());
   } else if (header.mode == Mode::cmyk) {
     const std::array<std::uint8_t, 4> ink{fill[0], fill[1], fill[2], fill[2]};
     cmyk_to_rgb(ink.data(), 1, colour.data());

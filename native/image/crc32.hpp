@@ -26,8 +26,9 @@ namespace diptych::image {
   for (; at + 8 <= bytes.size(); at += 8) {
     const std::uint32_t low = crc ^ le32(bytes, at);
     const std::uint32_t high = le32(bytes, at + 4);
-    crc = tables[7][low & 255u] ^ tables[6][low >> 8 & 255u] ^ tables[5][low >> 16 & 255u] ^ tables[4][low >> 24] ^
-          tables[3][high & 255u] ^ tables[2][high >> 8 & 255u] ^ tables[1][high >> 16 & 255u] ^ tables[0][high >> 24];
+    crc = tables[7][low & 255u] ^ tables[6][low >> 8 & 255u] ^ tables[5][low >> 16 & 255u] ^
+          tables[4][low >> 24] ^ tables[3][high & 255u] ^ tables[2][high >> 8 & 255u] ^
+          tables[1][high >> 16 & 255u] ^ tables[0][high >> 24];
   }
   for (; at < bytes.size(); ++at) crc = crc >> 8 ^ tables[0][(crc ^ bytes[at]) & 255u];
   return ~crc;

@@ -29,12 +29,14 @@ std::string beginning(Bytes bytes) {
 Status read_format(Bytes bytes, Header& header) {
   if (starts_with(bytes, 0, "\xff\xd8\xff")) return read_jpeg_header(bytes, header);
   if (starts_with(bytes, 0, {"\x89PNG\r\n\x1a\n", 8})) return read_png_header(bytes, header);
-  if (starts_with(bytes, 0, "GIF87a") || starts_with(bytes, 0, "GIF89a")) return read_gif_header(bytes, header);
+  if (starts_with(bytes, 0, "GIF87a") || starts_with(bytes, 0, "GIF89a"))
+    return read_gif_header(bytes, header);
   if (starts_with(bytes, 0, "RIFF") && starts_with(bytes, 8, "WEBP")) return read_webp_header(bytes, header);
   if (is_tiff(bytes)) return read_tiff_header(bytes, header);
-  return Status::fail(Code::image_unsupported, "is not a picture in a format that is read here (JPEG, PNG, WebP, GIF, "
-                                               "TIFF): its " + std::to_string(bytes.size()) + " bytes begin with " +
-                                                   beginning(bytes));
+  return Status::fail(Code::image_unsupported,
+                      "is not a picture in a format that is read here (JPEG, PNG, WebP, GIF, "
+                      "TIFF): its " +
+                          std::to_string(bytes.size()) + " bytes begin with " + beginning(bytes));
 }
 
 }  // namespace
@@ -47,7 +49,8 @@ Scratch& Scratch::of_this_thread() {
 Status read_header(Bytes bytes, const Options& options, Header& header) {
   if (bytes.empty()) return Status::fail(Code::image_empty, "is empty (0 bytes)");
   if (bytes.size() > options.max_bytes) {
-    return Status::fail(Code::image_too_large, "has " + std::to_string(bytes.size()) + " bytes, more than the limit of " +
+    return Status::fail(Code::image_too_large, "has " + std::to_string(bytes.size()) +
+                                                   " bytes, more than the limit of " +
                                                    std::to_string(options.max_bytes) + " (maxBytes)");
   }
   if (Status status = read_format(bytes, header); !status.ok()) return status;
@@ -64,8 +67,8 @@ Status read_header(Bytes bytes, const Options& options, Header& header) {
   return Status::good();
 }
 
-Status decode(Bytes bytes, const Options& options, const DecodeRequest& request, Header& header, Scratch& scratch,
-              Picture& picture) {
+Status decode(Bytes bytes, const Options& options, const DecodeRequest& request, Header& header,
+              Scratch& scratch, Picture& picture) {
   switch (header.format) {
     case Format::jpeg:
       return decode_jpeg(bytes, options, request, header, scratch, picture);

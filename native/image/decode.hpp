@@ -1,4 +1,5 @@
-// Bytes of a file -> pixels, exactly as Pillow 13's Image.open() gives them (first frame, no colour management).
+// Bytes of a file -> pixels, exactly as Pillow 13's Image.open() gives them (first frame, no colour
+// management).
 #pragma once
 
 #include <string>
@@ -19,6 +20,7 @@ struct Scratch {
   base::AlignedBuffer<std::uint8_t> pixels;
   base::AlignedBuffer<std::uint8_t> first_pass;
   base::AlignedBuffer<std::uint8_t> second_pass;
+  base::AlignedBuffer<std::uint8_t> converted;  // RGB of a picture whose own samples are smaller than that
   base::AlignedBuffer<std::uint8_t> rgb;
   static Scratch& of_this_thread();
 };
@@ -28,8 +30,8 @@ struct Scratch {
 base::Status read_header(Bytes bytes, const Options& options, Header& header);
 
 struct DecodeRequest {
-  Region region;              // what the resize will read; a decoder may give more
-  std::size_t scale = 1;      // JPEG only: decode at 1/scale (1, 2, 4 or 8)
+  Region region;          // what the resize will read; a decoder may give more
+  std::size_t scale = 1;  // JPEG only: decode at 1/scale (1, 2, 4 or 8)
 };
 
 // Decodes; may add to `header.warning`.

@@ -35,12 +35,12 @@ bool is_gray_ramp(Bytes colours) {
   return true;
 }
 
-// Colours that the palette lacks are a ramp of gray, as all are in mode L.
+// Colours that the palette lacks are black; without a palette (mode L) all are a ramp of gray.
 std::array<std::uint8_t, 3> colour_of(const Header& header, std::size_t index) {
   if (3 * index + 2 < header.colours.size()) {
     return {header.colours[3 * index], header.colours[3 * index + 1], header.colours[3 * index + 2]};
   }
-  const auto gray = static_cast<std::uint8_t>(index);
+  const auto gray = header.colours.empty() ? static_cast<std::uint8_t>(index) : std::uint8_t{0};
   return {gray, gray, gray};
 }
 

@@ -86,30 +86,26 @@ void read_transparency(Bytes data, Header& header) {
     const auto opaque = std::count(data.begin(), data.end(), 255);
     if (zero == data.end() || static_cast<std::size_t>(opaque) + 1 != data.size()) return;
     const auto index = static_cast<std::size_t>(zero - data.begin());
-    const auto gray = static_cast<std::uint8_t>(index);
-    header.transparent = {gray, gray, gray};
+    header.transparent = {0, 0, 0};
     if (3 * index + 2 < header.colours.size())
       std::copy_n(&header.colours[3 * index], 3, header.transparent->begin());
   }
 }
 
-// Chunks behind the header: colours, orientation, checksums. `whole` tells whether the picture data is all
-// there.
-Status walk(Bytes bytes, Header& header, bool& whole) {
+// Chunks behind the header: colours, orientation, checksums, and whether the picture data is all there.
+Status walk(Bytes bytes, Header& header) {
   std::size_t at = kSignature;
   Chunk chunk;
   bool in_data = false;
-  bool broken_data = false;
-  whole = false;
+  header.cut = true;
   while (next_chunk(bytes, at, chunk)) {
     const bool data = chunk.is("IDAT");
-    if (in_data && !data) whole = true;
+    if (in_data && !data) header.cut = false;
     in_data = in_data || data;
     if (!chunk.good_checksum) {
       // As Pillow: every chunk before the picture data must be sound; behind it, damage does no harm.
       if (!in_data) return Status::fail(Code::image_corrupt, "PNG has a header chunk with a wrong checksum");
       warn(header, "PNG has a chunk with a wrong checksum, the picture may be wrong in parts");
-      broken_data = broken_data || data;
     }
     if (chunk.is("PLTE") && chunk.data.size() % 3 == 0)
       header.colours.assign(chunk.data.begin(), chunk.data.end());
@@ -123,34 +119,6 @@ Status walk(Bytes bytes, Header& header, bool& whole) {
   if (!in_data && !has(bytes, at, 8)) return cut(bytes.size());
   warn(header, "PNG has no end chunk (IEND): the file may be cut");
   return Status::good();
-}
-
-// Colours that a palette lacks are black for libpng; Pillow's palettes begin as a ramp of gray. So that files
-// with indices beyond their palette come out as in Pillow, they get a full palette first.
-std::vector<std::uint8_t> with_full_palette(Bytes bytes) {
-  std::size_t at = kSignature;
-  Chunk chunk;
-  std::vector<std::uint8_t> mended;
-  while (next_chunk(bytes, at, chunk)) {
-    if (chunk.is("IDAT")) return {};
-    if (!chunk.is("PLTE")) continue;
-    std::vector<std::uint8_t> full{'P', 'L', 'T', 'E'};
-    full.insert(full.end(), chunk.data.begin(), chunk.data.end());
-    const std::size_t entries = std::size_t{1} << bytes[kSignature + 16];
-    for (std::size_t i = chunk.data.size() / 3; i < entries; ++i)
-      full.insert(full.end(), 3, static_cast<std::uint8_t>(i));
-    const auto put32 = [&mended](std::size_t value) {
-      for (int shift = 24; shift >= 0; shift -= 8)
-        mended.push_back(static_cast<std::uint8_t>(value >> shift));
-    };
-    mended.assign(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(chunk.at));
-    put32(full.size() - 4);
-    mended.insert(mended.end(), full.begin(), full.end());
-    put32(crc32(full));
-    mended.insert(mended.end(), bytes.begin() + static_cast<std::ptrdiff_t>(at), bytes.end());
-    return mended;
-  }
-  return {};
 }
 
 }  // namespace
@@ -172,21 +140,16 @@ Status read_png_header(Bytes bytes, Header& header) {
     return Status::fail(Code::image_corrupt,
                         "PNG declares an impossible combination of bit depth and colour type");
   }
+  if (Status status = walk(bytes, header); !status.ok()) return status;
+  if (header.mode == Mode::palette && header.colours.empty()) {
+    return Status::fail(Code::image_corrupt, "PNG with palette has no palette");
+  }
   return Status::good();
 }
 
 Status decode_png(Bytes bytes, const Options& options, Header& header, Scratch& scratch, Picture& picture) {
-  bool whole = false;
-  if (Status status = walk(bytes, header, whole); !status.ok()) return status;
-  std::vector<std::uint8_t> mended;
-  if (header.mode == Mode::palette) {
-    if (header.colours.empty()) return Status::fail(Code::image_corrupt, "PNG with palette has no palette");
-    if (header.colours.size() / 3 < std::size_t{1} << bytes[kSignature + 16])
-      mended = with_full_palette(bytes);
-  }
   PictureRows rows(header, scratch, picture);
-  const VipsOutcome outcome =
-      load_with_vips("pngload_buffer", mended.empty() ? bytes : Bytes(mended), options.allow_truncated, rows);
+  const VipsOutcome outcome = load_with_vips("pngload_buffer", bytes, options.allow_truncated, rows);
   if (!outcome.status.ok()) return outcome.status;
   if (outcome.result == VipsResult::good) return Status::good();
   if (options.allow_truncated && picture.pixels != nullptr) {
@@ -194,7 +157,7 @@ Status decode_png(Bytes bytes, const Options& options, Header& header, Scratch& 
     header.warning = "PNG ends early, the rest of the picture is black";
     return Status::good();
   }
-  if (!whole) return cut(bytes.size());
+  if (header.cut) return cut(bytes.size());
   return Status::fail(Code::image_corrupt, "PNG has damaged picture data");
 }
 

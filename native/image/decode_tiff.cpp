@@ -100,7 +100,8 @@ std::vector<std::uint8_t> read_colours(const Ifd& ifd) {
   const std::size_t entries = map.size() / 3;
   std::vector<std::uint8_t> colours;
   for (std::size_t i = 0; i < entries; ++i) {
-    for (std::size_t c = 0; c < 3; ++c) colours.push_back(static_cast<std::uint8_t>(map[c * entries + i] >> 8));
+    for (std::size_t c = 0; c < 3; ++c)
+      colours.push_back(static_cast<std::uint8_t>(map[c * entries + i] >> 8));
   }
   return colours;
 }
@@ -112,15 +113,16 @@ Status read_tiff_header(Bytes bytes, Header& header) {
   const auto ifd = Ifd::read(bytes);
   if (!ifd) return Status::fail(Code::image_truncated, "TIFF ends before its directory");
   header.width = static_cast<std::size_t>(std::min<std::uint64_t>(ifd->number(256).value_or(0), 0xffffffffu));
-  header.height = static_cast<std::size_t>(std::min<std::uint64_t>(ifd->number(257).value_or(0), 0xffffffffu));
+  header.height =
+      static_cast<std::size_t>(std::min<std::uint64_t>(ifd->number(257).value_or(0), 0xffffffffu));
   header.orientation = ifd->orientation();
   header.orient_always = true;
   const Layout layout = read_layout(*ifd);
   if (!find_mode(layout, header)) {
-    return Status::fail(Code::image_unsupported, "TIFF of a kind that is not read: photometric interpretation " +
-                                                     std::to_string(layout.photometric) + ", " +
-                                                     std::to_string(layout.samples) + " samples of " +
-                                                     std::to_string(layout.bits) + " bits");
+    return Status::fail(Code::image_unsupported,
+                        "TIFF of a kind that is not read: photometric interpretation " +
+                            std::to_string(layout.photometric) + ", " + std::to_string(layout.samples) +
+                            " samples of " + std::to_string(layout.bits) + " bits");
   }
   if (header.mode == Mode::palette) header.colours = read_colours(*ifd);
   return Status::good();

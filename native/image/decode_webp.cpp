@@ -18,7 +18,9 @@ Status cut(std::size_t have, std::size_t need) {
 
 std::size_t declared_size(Bytes bytes) { return std::size_t{le32(bytes, 4)} + 8; }
 
-std::uint32_t le24(Bytes bytes, std::size_t at) { return le16(bytes, at) | static_cast<std::uint32_t>(bytes[at + 2]) << 16; }
+std::uint32_t le24(Bytes bytes, std::size_t at) {
+  return le16(bytes, at) | static_cast<std::uint32_t>(bytes[at + 2]) << 16;
+}
 
 // Size and alpha, from the first chunk.
 bool read_first_chunk(Bytes bytes, Header& header) {

@@ -11,23 +11,27 @@ base::Status decode_jpeg(Bytes bytes, const Options& options, const DecodeReques
 [[nodiscard]] std::string jpeg_decoder_name();
 
 base::Status read_gif_header(Bytes bytes, Header& header);
-base::Status decode_gif(Bytes bytes, const Options& options, Header& header, Scratch& scratch, Picture& picture);
+base::Status decode_gif(Bytes bytes, const Options& options, Header& header, Scratch& scratch,
+                        Picture& picture);
 
 base::Status read_png_header(Bytes bytes, Header& header);
-base::Status decode_png(Bytes bytes, const Options& options, Header& header, Scratch& scratch, Picture& picture);
+base::Status decode_png(Bytes bytes, const Options& options, Header& header, Scratch& scratch,
+                        Picture& picture);
 
 base::Status read_webp_header(Bytes bytes, Header& header);
-base::Status decode_webp(Bytes bytes, const Options& options, Header& header, Scratch& scratch, Picture& picture);
+base::Status decode_webp(Bytes bytes, const Options& options, Header& header, Scratch& scratch,
+                         Picture& picture);
 
 base::Status read_tiff_header(Bytes bytes, Header& header);
-base::Status decode_tiff(Bytes bytes, const Options& options, Header& header, Scratch& scratch, Picture& picture);
+base::Status decode_tiff(Bytes bytes, const Options& options, Header& header, Scratch& scratch,
+                         Picture& picture);
 
 // Makes `picture` a whole picture of the header's size and mode, in memory of the scratch.
 base::Status allocate_picture(const Header& header, Scratch& scratch, Picture& picture);
 
-// libvips (vips_loader.cpp): runs one named loader over the bytes, on this thread alone, and gives the rows in
-// order. Nothing of libvips' cache, thread pool or global settings is used or changed: sharp may be loaded in the
-// same process.
+// libvips (vips_loader.cpp): runs one named loader over the bytes, on this thread alone, and gives the rows
+// in order. Nothing of libvips' cache, thread pool or global settings is used or changed: sharp may be loaded
+// in the same process.
 struct VipsImage {
   std::size_t width = 0;
   std::size_t height = 0;

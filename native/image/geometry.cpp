@@ -33,7 +33,8 @@ void resized_size(const Spec& spec, std::size_t width, std::size_t height, Geome
   // open_clip's ResizeKeepRatio: the larger ratio keeps all within the target, the smaller one covers it.
   const double ratio_x = static_cast<double>(width) / static_cast<double>(spec.resize_width);
   const double ratio_y = static_cast<double>(height) / static_cast<double>(spec.resize_height);
-  const double ratio = spec.resize_mode == ResizeMode::longest ? std::max(ratio_x, ratio_y) : std::min(ratio_x, ratio_y);
+  const double ratio =
+      spec.resize_mode == ResizeMode::longest ? std::max(ratio_x, ratio_y) : std::min(ratio_x, ratio_y);
   geometry.x.resized = round_even(static_cast<double>(width) / ratio);
   geometry.y.resized = round_even(static_cast<double>(height) / ratio);
 }
@@ -59,8 +60,9 @@ void place(Extent& extent, std::size_t size, CropRounding rounding) {
 Status plan_geometry(const Spec& spec, std::size_t width, std::size_t height, Geometry& geometry) {
   resized_size(spec, width, height, geometry);
   if (geometry.x.resized == 0 || geometry.y.resized == 0) {
-    return Status::fail(Code::image_size, "is " + std::to_string(width) + " x " + std::to_string(height) +
-                                              " pixels: so narrow that the resize would leave nothing of one side");
+    return Status::fail(Code::image_size,
+                        "is " + std::to_string(width) + " x " + std::to_string(height) +
+                            " pixels: so narrow that the resize would leave nothing of one side");
   }
   // Rows of a thin picture may become very long: the part that is kept is all that is computed, but the sums
   // over it are done in 32 bits.
@@ -79,8 +81,9 @@ Status plan_geometry(const Spec& spec, std::size_t width, std::size_t height, Ge
   }
   if (geometry.x.resized != spec.width || geometry.y.resized != spec.height) {
     return Status::fail(Code::image_size,
-                        "becomes " + std::to_string(geometry.x.resized) + " x " + std::to_string(geometry.y.resized) +
-                            " pixels, not " + std::to_string(spec.width) + " x " + std::to_string(spec.height) +
+                        "becomes " + std::to_string(geometry.x.resized) + " x " +
+                            std::to_string(geometry.y.resized) + " pixels, not " +
+                            std::to_string(spec.width) + " x " + std::to_string(spec.height) +
                             ": without centerCrop only resizeMode squash gives one size for all pictures");
   }
   geometry.x = {spec.width, 0, spec.width, 0};

@@ -9,8 +9,8 @@
 
 namespace diptych::image {
 
-// One axis of the oriented picture: it is resized to `resized`, of which [begin, end) is put at `place` of the
-// output; the rest of the output's `size` is filled.
+// One axis of the oriented picture: it is resized to `resized`, of which [begin, end) is put at `place` of
+// the output; the rest of the output's `size` is filled.
 struct Extent {
   std::size_t resized = 0;
   std::size_t begin = 0;

@@ -36,11 +36,13 @@ bool next_marker(Bytes bytes, std::size_t& at, std::uint8_t& marker) noexcept {
 }
 
 Status cut(std::size_t size) {
-  return Status::fail(Code::image_truncated, "JPEG ends within its headers, after " + std::to_string(size) + " bytes");
+  return Status::fail(Code::image_truncated,
+                      "JPEG ends within its headers, after " + std::to_string(size) + " bytes");
 }
 
 Status read_frame(Bytes segment, JpegMarkers& markers) {
-  if (segment.size() < 6) return Status::fail(Code::image_corrupt, "JPEG has a frame header that is too short");
+  if (segment.size() < 6)
+    return Status::fail(Code::image_corrupt, "JPEG has a frame header that is too short");
   if (segment[0] != 8) {
     return Status::fail(Code::image_unsupported,
                         "JPEG has " + std::to_string(segment[0]) + "-bit samples; only 8-bit ones are read");
@@ -70,7 +72,8 @@ Status read_jpeg_markers(Bytes bytes, JpegMarkers& markers) {
     if (!has(bytes, at, length)) return cut(bytes.size());
     const Bytes segment = bytes.subspan(at + 2, length - 2);
     if (marker == kStartOfScan) {
-      if (markers.components == 0) return Status::fail(Code::image_corrupt, "JPEG has a scan but no frame header");
+      if (markers.components == 0)
+        return Status::fail(Code::image_corrupt, "JPEG has a scan but no frame header");
       markers.scan_at = at;
       return Status::good();
     }

@@ -42,12 +42,15 @@ Turn turn_of(int orientation) {
   }
 }
 
-AxisPair plan_axes(const Header& header, const Turn& turn, const Geometry& geometry, Filter filter) {
+AxisPair plan_axes(const Header& header, const Turn& turn, const Geometry& geometry, Filter filter,
+                   bool rgb_after) {
   const Extent& along_x = turn.transposed ? geometry.y : geometry.x;
   const Extent& along_y = turn.transposed ? geometry.x : geometry.y;
   AxisPair axes;
   axes.x = {header.width, along_x.resized, along_x.begin, along_x.end, filter, turn.mirror_x};
   axes.y = {header.height, along_y.resized, along_y.begin, along_y.end, filter, turn.mirror_y};
+  // 16-bit pictures that are converted first are 8-bit ones by then.
+  axes.x.multiplied = axes.y.multiplied = header.mode == Mode::gray16 && rgb_after;
   return axes;
 }
 
@@ -143,9 +146,9 @@ Status finish(const Spec& spec, const Header& header, const Turn& turn, const Ge
       const std::size_t stride = 3 * picture.region.width;
       std::uint8_t* to = picture.pixels;
       if (sample_bytes(mode) == 2) {
-        if (!scratch.second_pass.reserve(stride * rows))
+        if (!scratch.converted.reserve(stride * rows))
           return Status::fail(Code::out_of_memory, "needs too much memory");
-        to = scratch.second_pass.data();
+        to = scratch.converted.data();
       }
       for (std::size_t y = 0; y < rows; ++y) {
         to_rgb(mode, picture.pixels + y * picture.stride, picture.region.width, to + y * stride);
@@ -211,7 +214,7 @@ Status run(Bytes bytes, const Spec& spec, const Options& options, const Slot& sl
       !status.ok()) {
     return status;
   }
-  AxisPair axes = plan_axes(header, turn, geometry, filter_for(spec, header));
+  AxisPair axes = plan_axes(header, turn, geometry, filter_for(spec, header), spec.rgb_after);
   DecodeRequest request;
   if (options.fast && header.format == Format::jpeg) request.scale = fast_scale(header, axes);
   report.scale = request.scale;
@@ -268,7 +271,7 @@ void preprocess_rgb(Bytes pixels, std::size_t width, std::size_t height, const S
   report.status = allocate_picture(header, Scratch::of_this_thread(), picture);
   if (!report.status.ok()) return;
   std::memcpy(picture.pixels, pixels.data(), pixels.size());
-  AxisPair axes = plan_axes(header, {}, geometry, spec.filter);
+  AxisPair axes = plan_axes(header, {}, geometry, spec.filter, spec.rgb_after);
   axes.columns_first = columns_first(axes, {});
   report.status = finish(spec, header, {}, geometry, axes, picture, slot);
 }

@@ -17,7 +17,8 @@ using base::Status;
 class File {
  public:
   // Non-blocking, so that opening a pipe that nobody writes to does not wait for ever.
-  explicit File(const std::string& path) : descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
+  explicit File(const std::string& path)
+      : descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {}
   ~File() {
     if (descriptor_ >= 0) close(descriptor_);
   }
@@ -47,12 +48,13 @@ Status read_file(const std::string& path, const Options& options, Bytes& bytes) 
   struct stat about {};
   if (fstat(file.descriptor(), &about) != 0) return system_failure(errno);
   if (!S_ISREG(about.st_mode)) {
-    return Status::fail(Code::input_unreadable, S_ISDIR(about.st_mode) ? "is a folder, not a picture"
-                                                                       : "is not a regular file");
+    return Status::fail(Code::input_unreadable,
+                        S_ISDIR(about.st_mode) ? "is a folder, not a picture" : "is not a regular file");
   }
   const auto size = static_cast<std::size_t>(about.st_size);
   if (size > options.max_bytes) {
-    return Status::fail(Code::image_too_large, "has " + std::to_string(size) + " bytes, more than the limit of " +
+    return Status::fail(Code::image_too_large, "has " + std::to_string(size) +
+                                                   " bytes, more than the limit of " +
                                                    std::to_string(options.max_bytes) + " (maxBytes)");
   }
   auto& buffer = Scratch::of_this_thread().file;

@@ -17,7 +17,9 @@ using base::Status;
 
 constexpr std::size_t kAlign = 64;
 
-Status no_memory() { return Status::fail(Code::out_of_memory, "needs more memory for its resize than there is"); }
+Status no_memory() {
+  return Status::fail(Code::out_of_memory, "needs more memory for its resize than there is");
+}
 
 bool reserve(base::AlignedBuffer<std::uint8_t>& buffer, std::size_t stride, std::size_t rows) {
   std::size_t bytes = 0;
@@ -54,7 +56,8 @@ std::vector<std::int32_t> gather_sources(const AxisKey& key, std::size_t source_
 }
 
 // One pass along rows. `view` begins at the first source that the axis reads.
-bool pass_x(const AxisKey& key, std::size_t source_begin, base::AlignedBuffer<std::uint8_t>& buffer, View& view) {
+bool pass_x(const AxisKey& key, std::size_t source_begin, base::AlignedBuffer<std::uint8_t>& buffer,
+            View& view) {
   if (key.from == key.to && !key.mirrored) return true;
   const std::size_t outputs = key.end - key.begin;
   const std::size_t stride = pass_stride(outputs, view.channels);
@@ -78,7 +81,8 @@ bool pass_x(const AxisKey& key, std::size_t source_begin, base::AlignedBuffer<st
 }
 
 // One pass along columns.
-bool pass_y(const AxisKey& key, std::size_t source_begin, base::AlignedBuffer<std::uint8_t>& buffer, View& view) {
+bool pass_y(const AxisKey& key, std::size_t source_begin, base::AlignedBuffer<std::uint8_t>& buffer,
+            View& view) {
   if (key.from == key.to && !key.mirrored) return true;
   const std::size_t outputs = key.end - key.begin;
   const std::size_t bytes = view.width * view.channels;
@@ -121,7 +125,8 @@ struct Plane {
 // neighbours along the axis, `across` the one between its lines.
 template <class T>
 void resample_lines(const AxisKey& key, std::size_t source_begin, std::size_t lines, const T* from,
-                    std::size_t from_step, std::size_t from_across, T* to, std::size_t to_step, std::size_t to_across) {
+                    std::size_t from_step, std::size_t from_across, T* to, std::size_t to_step,
+                    std::size_t to_across) {
   const std::size_t outputs = key.end - key.begin;
   if (gathers(key) || key.from == key.to) {
     const auto sources = gather_sources(key, source_begin);
@@ -139,7 +144,8 @@ void resample_lines(const AxisKey& key, std::size_t source_begin, std::size_t li
       const double* const weights = axis->weights.data() + i * axis->stride;
       const T* source = from + line * from_across + static_cast<std::size_t>(axis->first[i]) * from_step;
       double sum = 0.0;
-      for (std::int32_t tap = 0; tap < axis->counts[i]; ++tap, source += from_step) sum += *source * weights[tap];
+      for (std::int32_t tap = 0; tap < axis->counts[i]; ++tap, source += from_step)
+        sum += *source * weights[tap];
       to[line * to_across + i * to_step] = rounded<T>(sum);
     }
   }
@@ -149,7 +155,8 @@ template <class T>
 void resample_x(const AxisKey& key, std::size_t source_begin, Plane<T>& plane) {
   const std::size_t outputs = key.end - key.begin;
   Plane<T> next{std::vector<T>(outputs * plane.height), outputs, plane.height};
-  resample_lines(key, source_begin, plane.height, plane.samples.data(), 1, plane.width, next.samples.data(), 1, outputs);
+  resample_lines(key, source_begin, plane.height, plane.samples.data(), 1, plane.width, next.samples.data(),
+                 1, outputs);
   plane = std::move(next);
 }
 
@@ -157,7 +164,8 @@ template <class T>
 void resample_y(const AxisKey& key, std::size_t source_begin, Plane<T>& plane) {
   const std::size_t outputs = key.end - key.begin;
   Plane<T> next{std::vector<T>(outputs * plane.width), plane.width, outputs};
-  resample_lines(key, source_begin, plane.width, plane.samples.data(), plane.width, 1, next.samples.data(), plane.width, 1);
+  resample_lines(key, source_begin, plane.width, plane.samples.data(), plane.width, 1, next.samples.data(),
+                 plane.width, 1);
   plane = std::move(next);
 }
 
@@ -169,7 +177,8 @@ Status resample_plane(const Picture& picture, const AxisPair& axes, PassBuffers 
   plane.samples.resize(plane.width * plane.height);
   for (std::size_t y = 0; y < plane.height; ++y) {
     std::memcpy(plane.samples.data() + y * plane.width,
-                picture.pixels + (rows.begin + y) * picture.stride + columns.begin * sizeof(T), plane.width * sizeof(T));
+                picture.pixels + (rows.begin + y) * picture.stride + columns.begin * sizeof(T),
+                plane.width * sizeof(T));
   }
   if (axes.columns_first) resample_y(axes.y, rows.begin, plane);
   resample_x(axes.x, columns.begin, plane);
@@ -195,10 +204,12 @@ Status resample(const Picture& picture, const AxisPair& axes, PassBuffers buffer
   const std::size_t channels = channels_of(picture.mode);
   const std::size_t left = need.left - picture.region.left;
   const std::size_t top = need.top - picture.region.top;
-  result = {picture.pixels + top * picture.stride + left * channels, picture.stride, need.width, need.height, channels};
-  const bool good = axes.columns_first
-                        ? pass_y(axes.y, need.top, buffers.first, result) && pass_x(axes.x, need.left, buffers.second, result)
-                        : pass_x(axes.x, need.left, buffers.first, result) && pass_y(axes.y, need.top, buffers.second, result);
+  result = {picture.pixels + top * picture.stride + left * channels, picture.stride, need.width, need.height,
+            channels};
+  const bool good = axes.columns_first ? pass_y(axes.y, need.top, buffers.first, result) &&
+                                             pass_x(axes.x, need.left, buffers.second, result)
+                                       : pass_x(axes.x, need.left, buffers.first, result) &&
+                                             pass_y(axes.y, need.top, buffers.second, result);
   return good ? Status::good() : no_memory();
 }
 

@@ -20,8 +20,8 @@ struct View {
   std::size_t channels = 0;
 };
 
-// Both axes in the picture's stored order; the first key is along rows. `columns_first` is Pillow's order for a
-// picture that its orientation transposes (there, rows are what columns are here).
+// Both axes in the picture's stored order; the first key is along rows. `columns_first` is Pillow's order for
+// a picture that its orientation transposes (there, rows are what columns are here).
 struct AxisPair {
   AxisKey x;
   AxisKey y;

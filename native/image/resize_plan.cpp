@@ -86,7 +86,8 @@ void compute(Axis& axis) {
     double* const weights = axis.weights.data() + i * axis.stride;
     double sum = 0.0;
     for (std::size_t tap = 0; tap < count; ++tap) {
-      weights[tap] = kernel.value((static_cast<double>(begin + static_cast<std::int64_t>(tap)) - centre + 0.5) * inverse);
+      weights[tap] = kernel.value(
+          (static_cast<double>(begin + static_cast<std::int64_t>(tap)) - centre + 0.5) * inverse);
       sum += weights[tap];
     }
     if (sum != 0.0) {
@@ -124,7 +125,8 @@ const std::byte* Axis::packed(std::size_t channels) {
   const auto& kernel = kernels::resize::active();
   auto& buffer = packed_[channels - 1];
   if (buffer.data() == nullptr) {
-    if (!buffer.reserve(std::max<std::size_t>(1, kernel.packed_size(taps(), channels)))) throw std::bad_alloc();
+    if (!buffer.reserve(std::max<std::size_t>(1, kernel.packed_size(taps(), channels))))
+      throw std::bad_alloc();
     kernel.pack_horizontal(taps(), channels, buffer.data());
   }
   return buffer.data();
@@ -134,7 +136,8 @@ std::shared_ptr<Axis> resample_axis(const AxisKey& key) {
   // Pictures of a set often share few sizes; beyond that the weights cost far less than the decoding.
   constexpr std::size_t kCached = 16;
   thread_local std::list<std::shared_ptr<Axis>> cache;
-  const auto found = std::find_if(cache.begin(), cache.end(), [&](const auto& axis) { return axis->key == key; });
+  const auto found =
+      std::find_if(cache.begin(), cache.end(), [&](const auto& axis) { return axis->key == key; });
   if (found != cache.end()) {
     cache.splice(cache.begin(), cache, found);
     return cache.front();
@@ -158,9 +161,10 @@ std::vector<std::int32_t> nearest_sources(const AxisKey& key) {
   const double scale = static_cast<double>(key.from) / static_cast<double>(key.to);
   std::vector<std::int32_t> sources;
   sources.reserve(key.end - key.begin);
-  double at = scale * 0.5;  // added up, not multiplied: the rounding errors are part of Pillow's result
-  for (std::size_t i = 0; i < key.end; ++i, at += scale) {
+  double sum = scale * 0.5;
+  for (std::size_t i = 0; i < key.end; ++i, sum += scale) {
     if (i < key.begin) continue;
+    const double at = key.multiplied ? (static_cast<double>(i) + 0.5) * scale : sum;
     const std::size_t source = std::min(static_cast<std::size_t>(at), key.from - 1);
     sources.push_back(static_cast<std::int32_t>(key.mirrored ? key.from - 1 - source : source));
   }

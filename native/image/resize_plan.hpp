@@ -22,6 +22,9 @@ struct AxisKey {
   std::size_t end = 0;
   Filter filter = Filter::bicubic;
   bool mirrored = false;
+  // Nearest neighbour: Pillow adds the steps up (Geometry.c, ImagingScaleAffine), but multiplies for pictures
+  // of 16 bits (ImagingGenericTransform); the rounding errors differ.
+  bool multiplied = false;
   bool operator==(const AxisKey&) const = default;
 };
 
@@ -32,10 +35,10 @@ struct Axis {
   std::size_t source_begin = 0;
   std::size_t source_end = 0;
   std::size_t stride = 0;
-  std::vector<std::int32_t> first;          // relative to source_begin
+  std::vector<std::int32_t> first;  // relative to source_begin
   std::vector<std::int32_t> counts;
-  std::vector<std::int32_t> coefficients;   // [outputs][stride], 22-bit fixed point
-  std::vector<double> weights;              // the same before rounding: for 16- and 32-bit pictures
+  std::vector<std::int32_t> coefficients;  // [outputs][stride], 22-bit fixed point
+  std::vector<double> weights;             // the same before rounding: for 16- and 32-bit pictures
   // No resampling at all: Pillow skips an axis whose size stays (the weights would be 1 or near it).
   bool identity = false;
 
@@ -51,7 +54,7 @@ struct Axis {
 // From this thread's cache, or computed. Throws std::bad_alloc.
 [[nodiscard]] std::shared_ptr<Axis> resample_axis(const AxisKey& key);
 
-// Pillow's nearest neighbour (Geometry.c, ImagingScaleAffine): the stored source of each wanted output.
+// Pillow's nearest neighbour: the stored source of each wanted output.
 [[nodiscard]] std::vector<std::int32_t> nearest_sources(const AxisKey& key);
 
 }  // namespace diptych::image

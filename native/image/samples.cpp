@@ -19,7 +19,8 @@ T load(const std::uint8_t* at) noexcept {
 
 // First `kept` of every `bands` samples; 16-bit ones lose their low byte.
 template <class T>
-void take(const std::uint8_t* from, std::size_t width, std::size_t bands, std::size_t kept, std::uint8_t* to) noexcept {
+void take(const std::uint8_t* from, std::size_t width, std::size_t bands, std::size_t kept,
+          std::uint8_t* to) noexcept {
   for (std::size_t x = 0; x < width; ++x, from += bands * sizeof(T)) {
     for (std::size_t band = 0; band < kept; ++band) {
       const T sample = load<T>(from + band * sizeof(T));
@@ -42,7 +43,8 @@ void divide_alpha(std::uint8_t* pixel, std::size_t channels) noexcept {
   const unsigned alpha = pixel[channels - 1];
   if (alpha == 255) return;
   for (std::size_t i = 0; i + 1 < channels; ++i) {
-    pixel[i] = alpha == 0 ? std::uint8_t{0} : static_cast<std::uint8_t>(std::min(255u, pixel[i] * 255u / alpha));
+    pixel[i] =
+        alpha == 0 ? std::uint8_t{0} : static_cast<std::uint8_t>(std::min(255u, pixel[i] * 255u / alpha));
   }
 }
 
@@ -63,7 +65,8 @@ bool can_convert(const Header& header, const VipsImage& image) noexcept {
   }
 }
 
-void convert_row(const Header& header, const VipsImage& image, const std::uint8_t* from, std::uint8_t* to) noexcept {
+void convert_row(const Header& header, const VipsImage& image, const std::uint8_t* from,
+                 std::uint8_t* to) noexcept {
   const std::size_t width = image.width;
   const std::size_t bands = image.bands;
   switch (header.mode) {
@@ -106,7 +109,8 @@ Status PictureRows::begin(const VipsImage& image) {
 }
 
 void PictureRows::clear_from(std::size_t y) noexcept {
-  if (y < header_.height) std::memset(picture_.pixels + y * picture_.stride, 0, (header_.height - y) * picture_.stride);
+  if (y < header_.height)
+    std::memset(picture_.pixels + y * picture_.stride, 0, (header_.height - y) * picture_.stride);
 }
 
 }  // namespace diptych::image

@@ -9,8 +9,10 @@ namespace diptych::image {
 [[nodiscard]] bool can_convert(const Header& header, const VipsImage& image) noexcept;
 
 // `width` pixels of `image.bands` samples -> header.mode: the first bands are taken and the rest dropped; of
-// 16-bit samples the high byte, where the mode has 8 bits; associated alpha is divided out (Header::premultiplied).
-void convert_row(const Header& header, const VipsImage& image, const std::uint8_t* from, std::uint8_t* to) noexcept;
+// 16-bit samples the high byte, where the mode has 8 bits; associated alpha is divided out
+// (Header::premultiplied).
+void convert_row(const Header& header, const VipsImage& image, const std::uint8_t* from,
+                 std::uint8_t* to) noexcept;
 
 // Collects whole rows into the scratch's picture.
 class PictureRows final : public RowSink {

@@ -19,13 +19,13 @@ struct TurboJpeg {
     int height;
   };
   // Values of the library's enumerations (turbojpeg.h of version 3).
-  static constexpr int kDecompress = 1;      // TJINIT_DECOMPRESS
-  static constexpr int kSubsampling = 4;     // TJPARAM_SUBSAMP
-  static constexpr int kScanLimit = 13;      // TJPARAM_SCANLIMIT
-  static constexpr int kFormatRgb = 0;       // TJPF_RGB
-  static constexpr int kFormatGray = 6;      // TJPF_GRAY
-  static constexpr int kFormatCmyk = 11;     // TJPF_CMYK
-  static constexpr int kErrorWarning = 0;    // TJERR_WARNING
+  static constexpr int kDecompress = 1;    // TJINIT_DECOMPRESS
+  static constexpr int kSubsampling = 4;   // TJPARAM_SUBSAMP
+  static constexpr int kScanLimit = 13;    // TJPARAM_SCANLIMIT
+  static constexpr int kFormatRgb = 0;     // TJPF_RGB
+  static constexpr int kFormatGray = 6;    // TJPF_GRAY
+  static constexpr int kFormatCmyk = 11;   // TJPF_CMYK
+  static constexpr int kErrorWarning = 0;  // TJERR_WARNING
 
   Handle (*init)(int);
   void (*destroy)(Handle);

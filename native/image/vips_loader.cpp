@@ -67,7 +67,8 @@ Owned<::VipsImage> open_image(const char* loader, Bytes bytes, bool allow_trunca
                allow_truncated ? VIPS_FAIL_ON_NONE : VIPS_FAIL_ON_TRUNCATED, nullptr);
   vips_area_unref(VIPS_AREA(blob));
   ::VipsImage* image = nullptr;
-  if (vips_object_build(VIPS_OBJECT(operation.get())) == 0) g_object_get(operation.get(), "out", &image, nullptr);
+  if (vips_object_build(VIPS_OBJECT(operation.get())) == 0)
+    g_object_get(operation.get(), "out", &image, nullptr);
   vips_object_unref_outputs(VIPS_OBJECT(operation.get()));
   return Owned<::VipsImage>(image);
 }
@@ -78,7 +79,8 @@ VipsOutcome load_with_vips(const char* loader, Bytes bytes, bool allow_truncated
   VipsOutcome outcome;
   outcome.result = VipsResult::failed;
   if (!start_vips()) return outcome;
-  // The message buffer of libvips is one for all threads, so what it says may be about another file: not used.
+  // The message buffer of libvips is one for all threads, so what it says may be about another file: not
+  // used.
   const struct ClearErrors {
     ~ClearErrors() { vips_error_clear(); }
   } clear_errors;
