@@ -59,11 +59,30 @@ export class DiptychError extends Error {
   }
 }
 
-/** The same error whatever was thrown: a DiptychError stays as it is, anything else is wrapped with `code`. */
+/** The operating system's code of a thrown error (ENOENT, ...). Works on errors of another realm, as Jest's, too. */
+export function systemCode(thrown: unknown): string | null {
+  if (typeof thrown !== 'object' || thrown === null || !('code' in thrown)) return null;
+  return typeof thrown.code === 'string' ? thrown.code : null;
+}
+
+/** What a thrown value says. */
+export function messageOf(thrown: unknown): string {
+  const message: unknown =
+    typeof thrown === 'object' && thrown !== null && 'message' in thrown ? thrown.message : null;
+  return typeof message === 'string' ? message : String(thrown);
+}
+
+const isErrorCode = (code: string | null): code is ErrorCode => code !== null && Object.hasOwn(CODES, code);
+
+/**
+ * The same error whatever was thrown: a DiptychError stays as it is, an error of the addon keeps its code (one of
+ * ours), anything else is wrapped with `code`.
+ */
 export function toDiptychError(thrown: unknown, code: ErrorCode, input?: string): DiptychError {
   if (thrown instanceof DiptychError) return thrown;
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return new DiptychError(code, message, input === undefined ? { cause: thrown } : { cause: thrown, input });
+  const own = systemCode(thrown);
+  const options = input === undefined ? { cause: thrown } : { cause: thrown, input };
+  return new DiptychError(isErrorCode(own) ? own : code, messageOf(thrown), options);
 }
 
 /** Throws the signal's abort as a DiptychError with code ABORTED. */

@@ -11,6 +11,7 @@ const RANK = {
   queue: 6,
   index: 5,
   engine: 5,
+  bench: 5,
   tasks: 4,
   jobs: 4,
   pipeline: 3,

@@ -1,14 +1,17 @@
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { DiptychError, toDiptychError } from '../errors.js';
 import type { Failure } from '../pipeline/types.js';
 import type { Flags } from './flags.js';
 import { openProgress, type Progress } from './progress.js';
 
+/** A stream that may be a terminal. */
+export type TerminalStream = Writable & { readonly isTTY?: boolean };
+
 /** The streams of a process. */
 export interface Terminal {
-  readonly stdin: NodeJS.ReadStream;
-  readonly stdout: NodeJS.WriteStream;
-  readonly stderr: NodeJS.WriteStream;
+  readonly stdin: Readable;
+  readonly stdout: TerminalStream;
+  readonly stderr: TerminalStream;
 }
 
 /** Inputs named per kind of notice before they are only counted. */

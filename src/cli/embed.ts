@@ -44,6 +44,7 @@ function summary(result: EmbedFilesResult, folder: string): string {
 async function embed(context: Context, inputs: readonly string[]): Promise<ExitCode> {
   const { flags } = context;
   const folder = flags.string('out') ?? '';
+  const whenThere = existing(context);
   const [{ loadModel }, { embedFiles }, { runIdentity }, { onnxRuntime }] = await Promise.all([
     import('../engine.js'),
     import('../pipeline/embed-files.js'),
@@ -86,7 +87,7 @@ async function embed(context: Context, inputs: readonly string[]): Promise<ExitC
   const progress = context.progress('embed');
   const result = await embedFiles(model, openItems(context, inputs, kind), {
     folder,
-    existing: existing(context),
+    existing: whenThere,
     format,
     dtype,
     shardSize,

@@ -73,7 +73,7 @@ const silent: Progress = {
   end: () => undefined,
 };
 
-function bar(what: string, stream: NodeJS.WriteStream): Progress {
+function bar(what: string, stream: Writable): Progress {
   const state = new State();
   const drawn = new SingleBar({
     stream,
@@ -176,9 +176,13 @@ export function duration(seconds: number): string {
 }
 
 /** auto: a bar on a terminal, sparse lines elsewhere. */
-export function openProgress(mode: ProgressMode, what: string, stream: NodeJS.WriteStream): Progress {
+export function openProgress(
+  mode: ProgressMode,
+  what: string,
+  stream: Writable & { readonly isTTY?: boolean },
+): Progress {
   if (mode === 'none') return silent;
   if (mode === 'json') return json(what, stream);
-  if (mode === 'bar' || stream.isTTY) return bar(what, stream);
+  if (mode === 'bar' || stream.isTTY === true) return bar(what, stream);
   return lines(what, stream);
 }

@@ -1,4 +1,5 @@
 import type { OptionValues } from 'commander';
+import { systemCode } from '../errors.js';
 import { Context, printError, type Terminal } from './context.js';
 import { Flags } from './flags.js';
 
@@ -20,7 +21,7 @@ export async function runCommand(
   };
   const onClosed = (error: Error): void => {
     // The reader has gone (`| head`): there is nobody to work for, and nothing to complain about.
-    if ('code' in error && error.code === 'EPIPE') context.interrupt();
+    if (systemCode(error) === 'EPIPE') context.interrupt();
   };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);

@@ -139,7 +139,7 @@ export function recordItem(
         : value instanceof Uint8Array && value.length > 1024;
     if (!isBytes && !(name in cells)) cells[name] = toCell(value);
   }
-  const name = location ?? (meant === 'text' ? where : where);
+  const name = location === null || location === '' ? where : location;
   const missing = (what: string): InputItem => ({
     ...broken(name, new DiptychError('INPUT_NOT_FOUND', `the row has no ${what}`, { input: where }), meant),
     cells,

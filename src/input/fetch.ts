@@ -2,7 +2,7 @@ import { lookup, type LookupAddress } from 'node:dns';
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
-import { DiptychError } from '../errors.js';
+import { DiptychError, messageOf } from '../errors.js';
 
 export interface FetchOptions {
   /** For the whole of one try, redirects included. */
@@ -41,7 +41,6 @@ for (const [address, prefix] of [
 }
 for (const [address, prefix] of [
   ['::', 127],
-  ['::ffff:0:0', 96],
   ['64:ff9b::', 96],
   ['fc00::', 7],
   ['fe80::', 10],
@@ -50,7 +49,10 @@ for (const [address, prefix] of [
   privateNetworks.addSubnet(address, prefix, 'ipv6');
 }
 
-/** Whether an address belongs to this machine or a network that is not the public internet. */
+/**
+ * Whether an address belongs to this machine or a network that is not the public internet. An IPv4 address in IPv6's
+ * clothes (::ffff:10.0.0.1) is checked as what it is: BlockList does that itself.
+ */
 export function isPrivateAddress(address: string): boolean {
   const family = isIP(address);
   return family === 0 || privateNetworks.check(address, family === 6 ? 'ipv6' : 'ipv4');
@@ -173,9 +175,7 @@ export async function fetchBytes(url: string, options: FetchOptions = FETCH_DEFA
       if (error instanceof PrivateAddress) throw unreadable(url, error.message, error);
       const message = timeout.aborted
         ? `no whole answer within ${String(options.timeoutMs / 1000)} s`
-        : error instanceof Error
-          ? error.message
-          : String(error);
+        : messageOf(error);
       // A server that is slow once will be slow again: only what fails fast is tried again.
       if (attempt >= options.retries || timeout.aborted) throw unreadable(url, message, error);
     }

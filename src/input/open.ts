@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { glob, isDynamicPattern } from 'tinyglobby';
-import { DiptychError, toDiptychError } from '../errors.js';
+import { DiptychError, systemCode, toDiptychError } from '../errors.js';
 import type { ColumnChoice } from './columns.js';
 import { broken, isUrl, type InputItem, type InputKind } from './item.js';
 import { lineItems } from './lines.js';
@@ -16,7 +17,7 @@ export interface InputOptions {
   readonly kind: InputKind;
   readonly columns: ColumnChoice;
   /** Where `-` reads from. */
-  readonly stdin: NodeJS.ReadStream;
+  readonly stdin: Readable;
 }
 
 const imageItem = (file: string): InputItem => ({
@@ -56,15 +57,18 @@ async function* openInput(given: string, options: InputOptions): AsyncGenerator<
   }
   if (isDynamicPattern(input)) {
     const pattern = input.split(path.sep).join('/');
-    const files = await glob(pattern, { dot: false, onlyFiles: true, expandDirectories: false });
+    const files = await glob(pattern, {
+      absolute: path.isAbsolute(input),
+      onlyFiles: true,
+      expandDirectories: false,
+      followSymbolicLinks: false,
+    });
     files.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
     if (files.length === 0) yield broken(given, missing(given));
     for (const file of files) yield* openFile(file, options, true);
     return;
   }
-  const reason = found.cause;
-  const gone =
-    reason instanceof Error && 'code' in reason && (reason.code === 'ENOENT' || reason.code === 'ENOTDIR');
+  const gone = ['ENOENT', 'ENOTDIR'].includes(systemCode(found.cause) ?? '');
   yield broken(given, gone ? missing(given) : found, options.kind === 'text' ? 'text' : 'image');
 }
 
@@ -152,28 +156,31 @@ async function firstBytes(file: string): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
+/** A stream that begins with what was read of it already. */
+async function* rejoin(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+  try {
+    yield first;
+    for (;;) {
+      const next = await rest.next();
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    await rest.return?.();
+  }
+}
+
 /** Standard input: a tar by its bytes, else lines. */
 async function* openStdin(options: InputOptions): AsyncGenerator<InputItem, void, undefined> {
-  const { stdin } = options;
-  const first = await new Promise<Buffer>((resolve, reject) => {
-    const onReadable = (): void => {
-      const chunk: unknown = stdin.read();
-      if (chunk === null) return;
-      stdin.off('readable', onReadable);
-      resolve(Buffer.isBuffer(chunk) ? chunk : Buffer.from(typeof chunk === 'string' ? chunk : ''));
-    };
-    stdin.on('readable', onReadable);
-    stdin.once('end', () => {
-      resolve(Buffer.alloc(0));
-    });
-    stdin.once('error', reject);
-  });
-  if (first.length === 0) return;
-  stdin.unshift(first);
-  const type = sniff(first);
+  const chunks: AsyncIterable<Buffer> = options.stdin;
+  const iterator = chunks[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  if (first.done === true) return;
+  const stream = Readable.from(rejoin(first.value, iterator), { objectMode: false });
+  const type = sniff(first.value.subarray(0, SNIFF_BYTES));
   if (type === 'tar' || type === 'gzip' || type === 'zstd') {
-    yield* tarItems('stdin', stdin, first.subarray(0, SNIFF_BYTES), options.kind);
+    yield* tarItems('stdin', stream, first.value.subarray(0, SNIFF_BYTES), options.kind);
   } else {
-    yield* lineItems('stdin', stdin, options.kind, null);
+    yield* lineItems('stdin', stream, options.kind, null);
   }
 }

@@ -128,7 +128,7 @@ export async function* tarItems(
         entry.resume();
         continue;
       }
-      if ((header.size ?? 0) > MAX_MEMBER) {
+      if (header.size > MAX_MEMBER) {
         entry.resume();
         const error = new DiptychError('IMAGE_TOO_LARGE', `has ${String(header.size)} bytes`, {
           input: header.name,

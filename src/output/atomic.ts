@@ -1,7 +1,7 @@
 import { renameSync } from 'node:fs';
 import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { DiptychError } from '../errors.js';
+import { DiptychError, messageOf, systemCode } from '../errors.js';
 
 /** Ending of files that are being written; one that is still there was left by a run that was killed. */
 export const TEMPORARY = '.partial';
@@ -9,13 +9,13 @@ export const TEMPORARY = '.partial';
 /** An I/O error of the output side, with what to do about it. */
 export function outputError(cause: unknown, file: string): DiptychError {
   if (cause instanceof DiptychError) return cause;
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  const code = systemCode(cause);
   const message =
     code === 'ENOSPC'
       ? 'the disk is full; make room and run again with --resume'
       : code === 'EACCES' || code === 'EPERM' || code === 'EROFS'
         ? 'not writable; choose another --out or mend its permissions'
-        : `cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`;
+        : `cannot be written: ${messageOf(cause)}`;
   return new DiptychError('OUTPUT_FAILED', message, { cause, input: file });
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { DiptychError } from '../errors.js';
+import { DiptychError, systemCode } from '../errors.js';
 import { writeFileAtomic } from './atomic.js';
 import { RUN_FILE } from './layout.js';
 
@@ -67,7 +67,7 @@ export async function readRun(folder: string): Promise<(RunIdentity & RunState) 
   try {
     text = await readFile(file, 'utf8');
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return null;
+    if (systemCode(cause) === 'ENOENT') return null;
     throw new DiptychError('OUTPUT_INVALID', 'cannot be read', { cause, input: file });
   }
   let parsed: unknown;

@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { DiptychError } from '../errors.js';
+import { DiptychError, systemCode } from '../errors.js';
 import { outputError, TEMPORARY } from '../output/atomic.js';
 import { FAILURES_FILE, FOLDERS, RUN_FILE } from '../output/layout.js';
 import { readRun, type RunIdentity, type RunState } from '../output/run-file.js';
@@ -12,7 +12,7 @@ async function entries(folder: string): Promise<string[]> {
   try {
     return await readdir(folder);
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return [];
+    if (systemCode(cause) === 'ENOENT') return [];
     throw outputError(cause, folder);
   }
 }
