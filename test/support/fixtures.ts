@@ -20,7 +20,9 @@ export const roots: readonly (readonly [name: string, folder: string])[] = [
 
 /** Folder of one fixture of a kind, from the whole set or the repository. */
 export function find(...parts: string[]): string {
-  const candidates = [whole, local].flatMap((folder) => (folder === undefined ? [] : [join(folder, ...parts)]));
+  const candidates = [whole, local].flatMap((folder) =>
+    folder === undefined ? [] : [join(folder, ...parts)],
+  );
   const found = candidates.find((path) => existsSync(path));
   if (found === undefined) throw new Error(`no fixture ${parts.join('/')}`);
   return found;

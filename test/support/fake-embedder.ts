@@ -1,0 +1,69 @@
+import type { Embedder } from '#diptych/pipeline/embed-files.js';
+import type { EmbeddedBatch, StreamItem } from '#diptych/pipeline/stream.js';
+
+const DIM = 4;
+
+/** A vector that depends on the content alone. */
+export function vectorOf(content: string): Float32Array {
+  let state = 7;
+  for (const character of content) state = (state * 31 + (character.codePointAt(0) ?? 0)) % 1_000_003;
+  return Float32Array.from({ length: DIM }, (_, at) => ((state * (at + 3)) % 997) / 997);
+}
+
+const contentOf = (item: StreamItem): { kind: 'image' | 'text'; content: string } => {
+  if (typeof item === 'object' && 'text' in item) return { kind: 'text', content: item.text };
+  const image = typeof item === 'object' && 'image' in item ? item.image : item;
+  return { kind: 'image', content: String(image) };
+};
+
+/**
+ * Stands in for the engine: batches of one kind, the kinds interleaved as two towers would; images whose path holds
+ * "bad" fail. `onBatch` may throw, as a kill does.
+ */
+export function fakeEmbedder(
+  batchSize: number,
+  onBatch: (count: number) => void = () => undefined,
+): Embedder {
+  return {
+    seconds: { preprocess: 1, tokenize: 0, encode: 2 },
+    async *embedStream(source): AsyncGenerator<EmbeddedBatch, void, undefined> {
+      const waiting = { image: [] as { index: number; content: string }[], text: [] as typeof waiting.image };
+      let index = 0;
+      let batches = 0;
+      const take = (kind: 'image' | 'text'): EmbeddedBatch => {
+        onBatch(batches++);
+        const items = waiting[kind].splice(0);
+        const good = items.filter(({ content }) => !content.includes('bad'));
+        const data = new Float32Array(good.length * DIM);
+        good.forEach(({ content }, row) => {
+          data.set(vectorOf(content), row * DIM);
+        });
+        return {
+          kind,
+          data,
+          rows: good.length,
+          dim: DIM,
+          vectors: 1,
+          indices: good.map((item) => item.index),
+          failures: items
+            .filter(({ content }) => content.includes('bad'))
+            .map((item) => ({
+              index: item.index,
+              input: item.content,
+              stage: 'decode',
+              code: 'IMAGE_CORRUPT',
+              message: 'is broken',
+            })),
+          notices: [],
+        };
+      };
+      for await (const item of source) {
+        const { kind, content } = contentOf(item);
+        waiting[kind].push({ index: index++, content });
+        if (waiting[kind].length === batchSize) yield take(kind);
+      }
+      // The tower that filled last answers first: results come out of the order of the source.
+      for (const kind of ['text', 'image'] as const) if (waiting[kind].length > 0) yield take(kind);
+    },
+  };
+}

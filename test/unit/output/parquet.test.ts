@@ -1,0 +1,64 @@
+import { describe, expect, test } from '@jest/globals';
+import { parquetReadObjects } from 'hyparquet';
+import { toCell, toJson } from '#diptych/output/cells.js';
+import { columnNames, parquetBytes } from '#diptych/output/parquet.js';
+
+async function roundTrip(bytes: Uint8Array): Promise<unknown[]> {
+  return parquetReadObjects({ file: bytes.slice().buffer });
+}
+
+describe('metadata in parquet', () => {
+  test('columns come in the order of their first appearance; what a row lacks is null', async () => {
+    const rows = [
+      { image_path: 'a.jpg', width: 3 },
+      { image_path: 'ü🐈.jpg', caption: 'x', width: null },
+    ];
+    expect(columnNames(rows)).toEqual(['image_path', 'width', 'caption']);
+    expect(await roundTrip(parquetBytes(rows))).toEqual([
+      { image_path: 'a.jpg', width: 3n, caption: null },
+      { image_path: 'ü🐈.jpg', width: null, caption: 'x' },
+    ]);
+  });
+
+  test('types are the narrowest that hold all values; mixtures are text', async () => {
+    const rows = [
+      { truth: true, whole: 1n, real: 1, mixed: 1, big: 2n ** 80n, none: null },
+      { truth: false, whole: -(2n ** 63n), real: 1.5, mixed: 'one', big: 1n, none: null },
+    ];
+    expect(await roundTrip(parquetBytes(rows))).toEqual([
+      { truth: true, whole: 1n, real: 1, mixed: '1', big: 2 ** 80, none: null },
+      { truth: false, whole: -(2n ** 63n), real: 1.5, mixed: 'one', big: 1, none: null },
+    ]);
+  });
+
+  test('vectors stand beside the metadata as lists of floats', async () => {
+    const vectors = [{ name: 'image_embedding', data: Float32Array.of(1, 2, 3, 4), dim: 2 }];
+    expect(await roundTrip(parquetBytes([{ text: 'a' }, { text: 'b' }], vectors))).toEqual([
+      { text: 'a', image_embedding: [1, 2] },
+      { text: 'b', image_embedding: [3, 4] },
+    ]);
+  });
+
+  test('more rows than a row group holds', async () => {
+    const rows = Array.from({ length: 25_000 }, (_, index) => ({ index }));
+    const read = await roundTrip(parquetBytes(rows));
+    expect(read).toHaveLength(25_000);
+    expect(read[24_999]).toEqual({ index: 24_999n });
+  });
+});
+
+describe('cells', () => {
+  test.each([
+    [undefined, null],
+    [{ a: [1, 2n] }, '{"a":[1,"2"]}'],
+    [new Date(0), '1970-01-01T00:00:00.000Z'],
+    [new Date(NaN), null],
+    [{ bytes: new Uint8Array(3) }, '{"bytes":"<3 bytes>"}'],
+  ])('%p becomes %p', (value, cell) => {
+    expect(toCell(value)).toBe(cell);
+  });
+
+  test('JSON takes what it can hold exactly', () => {
+    expect([5n, 2n ** 60n, 1.5, 'x', null].map(toJson)).toEqual([5, '1152921504606846976', 1.5, 'x', null]);
+  });
+});
