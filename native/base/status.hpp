@@ -22,6 +22,7 @@ enum class Code {
   image_unsupported,
   image_size,
   kernel_unavailable,
+  output_failed,
   out_of_memory,
   aborted,
 };
@@ -54,6 +55,8 @@ enum class Code {
       return "IMAGE_SIZE";
     case Code::kernel_unavailable:
       return "KERNEL_UNAVAILABLE";
+    case Code::output_failed:
+      return "OUTPUT_FAILED";
     case Code::out_of_memory:
       return "OUT_OF_MEMORY";
     case Code::aborted:

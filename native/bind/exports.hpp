@@ -10,6 +10,7 @@ void export_preprocess(Napi::Env env, Napi::Object exports);
 void export_preload(Napi::Env env, Napi::Object exports);
 void export_limits(Napi::Env env, Napi::Object exports);
 void export_similarity(Napi::Env env, Napi::Object exports);
+void export_corpus(Napi::Env env, Napi::Object exports);
 void export_training(Napi::Env env, Napi::Object exports);
 
 // Throws KERNEL_UNAVAILABLE when DIPTYCH_KERNEL cannot be honoured: every export that computes calls it

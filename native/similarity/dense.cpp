@@ -85,7 +85,7 @@ Status dense(const Rows& a, const Rows& b, std::span<float> out, const Options& 
   const std::size_t chunk = rows_per_chunk(a.dim * sizeof(float));
   const std::size_t slabs = (a.rows + chunk - 1) / chunk;
   std::vector<ScanState> states(worker_count(slabs, options));
-  Segment segment{a, 0, a_norms, true, {}};
+  const Segment segment{a, 0, a_norms, {}, {}};
   return for_each_slab(slabs, options, [&](std::size_t worker, std::size_t slab) {
     const std::size_t first = slab * chunk;
     ScanState& state = states[worker];

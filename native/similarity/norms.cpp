@@ -8,6 +8,7 @@
 
 #include "similarity/active.hpp"
 #include "similarity/parallel.hpp"
+#include "similarity/segment.hpp"
 
 namespace diptych::similarity {
 
@@ -36,6 +37,12 @@ Status row_norms(const Rows& rows, std::string_view name, std::span<double> norm
   if (!status.ok() || bad == rows.rows) return status;
   return Status::fail(Code::bad_input, std::string(name) + ": row " + std::to_string(bad.load()) +
                                            " holds a NaN or an infinity; every value must be finite");
+}
+
+Status named_bad_row(Status status, const Rows& rows, std::string_view name, const Options& options) {
+  if (status.code != Code::bad_input || status.message != unnamed_bad_row) return status;
+  std::vector<double> norms(rows.rows);
+  return row_norms(rows, name, norms, options);
 }
 
 }  // namespace diptych::similarity

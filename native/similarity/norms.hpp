@@ -14,4 +14,9 @@ namespace diptych::similarity {
 [[nodiscard]] base::Status row_norms(const Rows& rows, std::string_view name, std::span<double> norms,
                                      const Options& options);
 
+// A scan that met a value that is not finite does so on some thread, in no particular order: the same
+// failure, but naming the first such row. Any other status as it is.
+[[nodiscard]] base::Status named_bad_row(base::Status status, const Rows& rows, std::string_view name,
+                                         const Options& options);
+
 }  // namespace diptych::similarity

@@ -105,7 +105,7 @@ Status QueryBlock::search(Segment& segment) {
                      std::min(segment.rows.rows, (slab + 1) * slab_rows));
   });
   if (!status.ok()) return status;
-  segment.norms_known = true;
+  segment.to_fill = {};
   constexpr std::size_t together = 16;
   return for_each_slab((count_ + together - 1) / together, options_, [&](std::size_t, std::size_t slab) {
     for (std::size_t q = slab * together; q < std::min(count_, (slab + 1) * together); ++q) {
@@ -115,7 +115,7 @@ Status QueryBlock::search(Segment& segment) {
   });
 }
 
-Status QueryBlock::scan_slab(Worker& worker, Segment& segment, std::size_t from, std::size_t to) {
+Status QueryBlock::scan_slab(Worker& worker, const Segment& segment, std::size_t from, std::size_t to) {
   if (worker.candidates.empty()) worker.candidates.assign(count_, Candidates(k_));
   for (std::size_t q = 0; q < count_; ++q) {
     worker.candidates[q].raise_floor(floors_[q].load(std::memory_order_relaxed));

@@ -34,7 +34,8 @@ class QueryBlock {
 
   [[nodiscard]] bool exact() const noexcept { return options_.precision == Precision::exact; }
   [[nodiscard]] bool is_zero(std::size_t query) const noexcept { return norms_[first_ + query] == 0; }
-  [[nodiscard]] base::Status scan_slab(Worker& worker, Segment& segment, std::size_t from, std::size_t to);
+  [[nodiscard]] base::Status scan_slab(Worker& worker, const Segment& segment, std::size_t from,
+                                       std::size_t to);
   void score(const Segment& segment, std::size_t query, std::vector<Candidate>& list) const;
   void settle(const Segment& segment, std::vector<Worker>& workers, std::size_t query);
   void raise_floor(std::size_t query, double floor) noexcept;

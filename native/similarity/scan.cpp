@@ -1,6 +1,6 @@
 #include "similarity/scan.hpp"
 
-#include <cmath>
+#include <string>
 
 #include "similarity/rounding.hpp"
 
@@ -13,11 +13,11 @@ float threshold_for(const ScanState& state, std::size_t query, double least) noe
   return round_down(least / (state.packed->factor(query) * state.unit) - state.packed->shift(query));
 }
 
-Status load_chunk(ScanState& state, Passes& passes, Pass wanted, Segment& segment, std::size_t first,
+Status load_chunk(ScanState& state, Passes& passes, Pass wanted, const Segment& segment, std::size_t first,
                   std::size_t count, Metric metric, Bound bound, bool& changed) {
   const auto norms = segment.norms.subspan(first, count);
-  if (!segment.norms_known && !quick_norms(segment.rows, first, norms)) {
-    return Status::fail(Code::bad_input, "not finite");  // named by find_bad_row
+  if (!segment.to_fill.empty() && !quick_norms(segment.rows, first, segment.to_fill.subspan(first, count))) {
+    return Status::fail(Code::bad_input, std::string(unnamed_bad_row));
   }
   const Pass pass = wanted == Pass::int8 && !segment.prepared() && !codable(segment.rows.dim, norms, metric)
                         ? Pass::fp32

@@ -50,7 +50,7 @@ struct Interval {
 // Makes `state.rows` ready for rows first .. first + count - 1 of the segment in the pass asked for (fp32
 // instead of int8 where lengths forbid codes), and `state.pass`, `packed`, `unit` say which it is; `changed`
 // tells whether thresholds must be made anew.
-[[nodiscard]] base::Status load_chunk(ScanState& state, Passes& passes, Pass wanted, Segment& segment,
+[[nodiscard]] base::Status load_chunk(ScanState& state, Passes& passes, Pass wanted, const Segment& segment,
                                       std::size_t first, std::size_t count, Metric metric, Bound bound,
                                       bool& changed);
 
@@ -59,7 +59,7 @@ struct Interval {
 //   void set_thresholds(ScanState&): fills state.thresholds for state.packed and state.unit;
 //   void take(ScanState&, row, query, hit): row of the whole corpus, query of the packed range.
 template <class Sink>
-[[nodiscard]] base::Status scan(ScanState& state, Passes& passes, Segment& segment, std::size_t from,
+[[nodiscard]] base::Status scan(ScanState& state, Passes& passes, const Segment& segment, std::size_t from,
                                 std::size_t to, const Options& options, Bound bound, Sink& sink) {
   constexpr std::size_t hits_at_once = std::max<std::size_t>(kernels::similarity::max_tile_hits, 8192);
   state.hits.resize(hits_at_once);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string_view>
 
 #include "base/status.hpp"
 #include "similarity/codes.hpp"
@@ -14,14 +15,18 @@ struct Segment {
   Rows rows;
   // The row of the whole corpus that is row 0 here.
   std::size_t first = 0;
-  // rows.rows lengths: known, or to be filled by the first scan (which then also finds NaNs).
-  std::span<double> norms;
-  bool norms_known = false;
+  // rows.rows lengths. Where they are not known yet, `to_fill` is the same memory: the first scan fills it,
+  // and finds values that are not finite on the way.
+  std::span<const double> norms;
+  std::span<double> to_fill;
   // Of a prepared corpus; empty otherwise.
   CodeView codes;
 
   [[nodiscard]] bool prepared() const noexcept { return codes.codes != nullptr; }
 };
+
+// What a scan's failure says before the row is named (norms.hpp, named_bad_row).
+inline constexpr std::string_view unnamed_bad_row = "a value is not finite";
 
 // Lengths good enough for a first pass (relative error (d / 64 + 8) * 2^-24), in one pass over the rows while
 // they are in cache; false when a value is not finite.

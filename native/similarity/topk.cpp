@@ -24,26 +24,29 @@ std::size_t queries_per_block(std::size_t k, const Options& options) noexcept {
 
 }  // namespace
 
-Status top_k(const Rows& queries, const Rows& rows, std::size_t k, std::span<std::int32_t> indices,
-             std::span<float> scores, const Options& options) {
+Status top_k(const Rows& queries, std::span<Segment> segments, std::span<const float> centre, std::size_t k,
+             std::span<std::int32_t> indices, std::span<float> scores, const Options& options) {
   std::vector<double> query_norms(queries.rows);
   if (Status status = row_norms(queries, "queries", query_norms, options); !status.ok()) return status;
-  std::vector<double> norms(rows.rows);
-  const std::vector<float> centre = centre_of(rows, options.metric);
-  Segment segment{rows, 0, norms, false, {}};
   const std::size_t step = queries_per_block(k, options);
   for (std::size_t first = 0; first < queries.rows; first += step) {
     const std::size_t count = std::min(step, queries.rows - first);
     QueryBlock block(queries, first, count, query_norms, centre, k, options);
-    Status status = block.search(segment);
-    if (status.code == Code::bad_input) {
-      // Threads met a bad value in no particular order: name the first one.
-      if (Status named = row_norms(rows, "rows", norms, options); !named.ok()) return named;
+    for (Segment& segment : segments) {
+      if (Status status = block.search(segment); !status.ok()) return status;
     }
-    if (!status.ok()) return status;
     block.finish(indices.subspan(first * k, count * k), scores.subspan(first * k, count * k));
   }
   return Status::good();
+}
+
+Status top_k(const Rows& queries, const Rows& rows, std::size_t k, std::span<std::int32_t> indices,
+             std::span<float> scores, const Options& options) {
+  std::vector<double> norms(rows.rows);
+  const std::vector<float> centre = centre_of(rows, options.metric);
+  Segment segment{rows, 0, norms, norms, {}};
+  Status status = top_k(queries, {&segment, 1}, centre, k, indices, scores, options);
+  return named_bad_row(std::move(status), rows, "rows", options);
 }
 
 }  // namespace diptych::similarity

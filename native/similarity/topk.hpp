@@ -8,11 +8,20 @@
 #include "base/status.hpp"
 #include "similarity/options.hpp"
 #include "similarity/rows.hpp"
+#include "similarity/segment.hpp"
 
 namespace diptych::similarity {
 
-// indices, scores: queries.rows * k, row after row; 1 <= k <= rows.rows < 2^31; dims agree and are at
-// least 1. Order: score down, then index up. The result does not depend on threads or block sizes.
+// The k best rows of each query over all segments, which follow each other: indices, scores: queries.rows *
+// k, row after row; 1 <= k <= number of rows < 2^31; dims agree and are at least 1. `centre` is any point
+// (codes.hpp); that of prepared segments. Order: score down, then index up. The result does not depend on
+// threads or block sizes.
+[[nodiscard]] base::Status top_k(const Rows& queries, std::span<Segment> segments,
+                                 std::span<const float> centre, std::size_t k,
+                                 std::span<std::int32_t> indices, std::span<float> scores,
+                                 const Options& options);
+
+// The same over plain rows.
 [[nodiscard]] base::Status top_k(const Rows& queries, const Rows& rows, std::size_t k,
                                  std::span<std::int32_t> indices, std::span<float> scores,
                                  const Options& options);

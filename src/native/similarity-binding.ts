@@ -13,6 +13,19 @@ export interface NativeSimilarityOptions {
   readonly threads: number;
 }
 
+declare const corpusBrand: unique symbol;
+/** A prepared corpus in the addon's memory (an External). Immutable; freed with its last user. */
+export interface NativeCorpus {
+  readonly [corpusBrand]: true;
+}
+
+/** Pairs of rows: element i of all three arrays belongs together. */
+export interface NativePairs {
+  readonly queries: Int32Array;
+  readonly rows: Int32Array;
+  readonly scores: Float32Array;
+}
+
 /**
  * All of it runs on the addon's own threads. `cancel` is an Int32Array of one element; set it to 1 to stop within
  * milliseconds (the promise is then rejected with code ABORTED). Nothing may write to the arrays meanwhile.
@@ -36,4 +49,78 @@ export interface SimilarityBinding {
     options: NativeSimilarityOptions,
     cancel: Int32Array | null,
   ): Promise<void>;
+  /** Orders each query's candidates (as many for each) by exact score; indices and scores have as many elements. */
+  similarityRank(
+    queries: NativeRows,
+    rows: NativeRows,
+    candidates: Int32Array,
+    indices: Int32Array,
+    scores: Float32Array,
+    options: NativeSimilarityOptions,
+    cancel: Int32Array | null,
+  ): Promise<void>;
+  /** out: rows * dim. */
+  normaliseRows(
+    rows: NativeRows,
+    out: Float32Array,
+    options: NativeSimilarityOptions,
+    cancel: Int32Array | null,
+  ): Promise<void>;
+  /** out: dim. The mean of the unit rows for cosine, of the rows for dot. */
+  meanRow(
+    rows: NativeRows,
+    out: Float64Array,
+    options: NativeSimilarityOptions,
+    cancel: Int32Array | null,
+  ): Promise<void>;
+  /** A corpus with these rows behind those of `corpus`, which stays as it is. */
+  corpusAppend(
+    corpus: NativeCorpus | null,
+    rows: NativeRows,
+    options: NativeSimilarityOptions,
+    cancel: Int32Array | null,
+  ): Promise<NativeCorpus>;
+  /** Maps a saved corpus. */
+  corpusOpen(path: string): NativeCorpus;
+  /** `parts`: what was appended, in order; null for the one part of an opened corpus. */
+  corpusSave(
+    corpus: NativeCorpus,
+    parts: readonly (NativeRows | null)[],
+    path: string,
+    cancel: Int32Array | null,
+  ): Promise<void>;
+  corpusInfo(corpus: NativeCorpus): {
+    readonly rows: number;
+    readonly dim: number;
+    readonly metric: 'cosine' | 'dot';
+    readonly bytes: number;
+  };
+  corpusTopK(
+    queries: NativeRows,
+    corpus: NativeCorpus,
+    parts: readonly (NativeRows | null)[],
+    k: number,
+    indices: Int32Array,
+    scores: Float32Array,
+    options: NativeSimilarityOptions,
+    cancel: Int32Array | null,
+  ): Promise<void>;
+  /**
+   * Every pair of a query `first` .. `first + count - 1` and a row that reaches the threshold; by query, then score
+   * down, then row up. `queries` as a number is that part of the corpus itself: each pair once, row > query. More
+   * than `limit` pairs are an error.
+   */
+  corpusRange(
+    queries: NativeRows | number,
+    corpus: NativeCorpus,
+    parts: readonly (NativeRows | null)[],
+    range: {
+      readonly first: number;
+      readonly count: number;
+      readonly threshold: number;
+      readonly limit: number;
+    },
+    options: NativeSimilarityOptions,
+    cancel: Int32Array | null,
+  ): Promise<NativePairs>;
 }

@@ -1,5 +1,5 @@
-import { errorCodes, DiptychError, throwIfAborted, toDiptychError } from '../errors.js';
-import type { ErrorCode } from '../errors.js';
+import { errorCodes, throwIfAborted, toDiptychError } from '../errors.js';
+import type { ErrorCode, DiptychError } from '../errors.js';
 
 /**
  * Runs one call of the addon under an abort signal: its flag is set when the signal fires, the listener is removed

@@ -41,7 +41,9 @@ function output(out: Float32Array | undefined, length: number): Float32Array {
     throw new DiptychError('BAD_INPUT', `expected a Float32Array, got ${describe(out)}`, { input: 'out' });
   }
   if (out.length !== length) {
-    throw new DiptychError('BAD_INPUT', `expected ${length} elements, got ${out.length}`, { input: 'out' });
+    throw new DiptychError('BAD_INPUT', `expected ${String(length)} elements, got ${String(out.length)}`, {
+      input: 'out',
+    });
   }
   return out;
 }
@@ -52,7 +54,7 @@ function allocate(length: number): Float32Array {
   } catch (cause) {
     throw new DiptychError(
       'OUT_OF_MEMORY',
-      `a matrix of ${length} scores does not fit into memory: use topK, which never builds it`,
+      `a matrix of ${String(length)} scores does not fit into memory: use topK, which never builds it`,
       { cause },
     );
   }

@@ -48,7 +48,7 @@ export function checkedRows(rows: AnyRows, name: string): NativeRows {
   if (rows.data.length !== count * dim) {
     throw new DiptychError(
       'BAD_INPUT',
-      `expected rows * dim = ${count} * ${dim} = ${count * dim} elements in data, got ${rows.data.length}` +
+      `expected rows * dim = ${String(count)} * ${String(dim)} = ${String(count * dim)} elements in data, got ${String(rows.data.length)}` +
         (rows.data.length === 0 ? ' (has its buffer been transferred?)' : ''),
       { input: name },
     );
@@ -57,11 +57,11 @@ export function checkedRows(rows: AnyRows, name: string): NativeRows {
 }
 
 /** Throws DIMENSION_MISMATCH unless both have rows of the same length. */
-export function checkSameDim(a: NativeRows, b: NativeRows, names: readonly [string, string]): void {
+export function checkSameDim(a: { dim: number }, b: { dim: number }, names: readonly [string, string]): void {
   if (a.dim === b.dim) return;
   throw new DiptychError(
     'DIMENSION_MISMATCH',
-    `${names[0]} has rows of ${a.dim} values and ${names[1]} of ${b.dim}: embeddings of the same model are needed`,
+    `${names[0]} has rows of ${String(a.dim)} values and ${names[1]} of ${String(b.dim)}: embeddings of the same model are needed`,
     { input: names[1] },
   );
 }
@@ -94,7 +94,7 @@ function wholeNumber(value: unknown, least: number, input: string): number {
     return value;
   throw new DiptychError(
     'BAD_INPUT',
-    `expected a whole number from ${least} to ${MOST_ROWS}, got ${describe(value)}`,
+    `expected a whole number from ${String(least)} to ${String(MOST_ROWS)}, got ${describe(value)}`,
     {
       input,
     },
@@ -107,5 +107,5 @@ export function describe(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 40));
   if (typeof value === 'object') return Object.prototype.toString.call(value).slice(8, -1);
   if (typeof value === 'function') return 'a function';
-  return typeof value === 'symbol' ? 'a symbol' : String(value);
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : `a ${typeof value}`;
 }

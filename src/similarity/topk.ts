@@ -1,6 +1,9 @@
 import { DiptychError } from '../errors.js';
 import { native } from '../native/load.js';
+import type { NativeSimilarityOptions } from '../native/similarity-binding.js';
 import { callNative } from './call.js';
+import { isCorpus } from './corpus.js';
+import type { CorpusState, PreparedCorpus } from './corpus.js';
 import { checkKeys, resolveOptions } from './options.js';
 import type { Precision, SimilarityOptions } from './options.js';
 import { checkedRows, checkSameDim, describe } from './rows.js';
@@ -26,7 +29,7 @@ export interface Hits {
 }
 
 /**
- * The `k` rows most similar to each query. The matrix of scores is never built: memory beyond the inputs and the
+ * The `k` rows most similar to each query; `rows` may be a prepared corpus. The matrix of scores is never built: memory beyond the inputs and the
  * result stays under about 100 MB.
  *
  * Rejects with BAD_OPTION (k is not a whole number above 0), BAD_INPUT (wrong types or lengths, NaN or infinities,
@@ -34,23 +37,44 @@ export interface Hits {
  */
 export async function topK(
   queries: AnyRows,
-  rows: AnyRows,
+  rows: AnyRows | PreparedCorpus,
   k: number,
   options: TopKOptions = {},
 ): Promise<Hits> {
   checkKeys(options, ['metric', 'threads', 'signal', 'precision']);
   const left = checkedRows(queries, 'queries');
-  const right = checkedRows(rows, 'rows');
+  const right = isCorpus(rows) ? rows.state() : checkedRows(rows, 'rows');
   checkSameDim(left, right, ['queries', 'rows']);
   const most = Math.min(checkedK(k), right.rows);
-  const resolved = resolveOptions(options, 'exact');
+  const resolved = resolveOptions(isCorpus(rows) ? { metric: rows.metric, ...options } : options, 'exact');
   const { indices, scores } = allocateHits(left.rows * most);
   if (indices.length > 0) {
     await callNative(options.signal, (cancel) =>
-      native().similarityTopK(left, right, most, indices, scores, resolved, cancel),
+      'handle' in right
+        ? native().corpusTopK(
+            left,
+            right.handle,
+            right.parts,
+            most,
+            indices,
+            scores,
+            sameMetric(resolved, right),
+            cancel,
+          )
+        : native().similarityTopK(left, right, most, indices, scores, resolved, cancel),
     );
   }
   return { indices, scores, rows: left.rows, k: most };
+}
+
+/** The options themselves. Throws BAD_OPTION unless the corpus was prepared for their metric. */
+export function sameMetric(options: NativeSimilarityOptions, corpus: CorpusState): NativeSimilarityOptions {
+  if (options.metric === corpus.metric) return options;
+  throw new DiptychError(
+    'BAD_OPTION',
+    `the corpus was prepared for ${corpus.metric}, not ${options.metric}: prepare it again with that metric`,
+    { input: 'metric' },
+  );
 }
 
 /** Throws BAD_OPTION unless `k` is a whole number of at least 1. */
@@ -68,7 +92,7 @@ export function allocateHits(length: number): { indices: Int32Array; scores: Flo
   } catch (cause) {
     throw new DiptychError(
       'OUT_OF_MEMORY',
-      `${length} hits do not fit into memory: ask for fewer at a time`,
+      `${String(length)} hits do not fit into memory: ask for fewer at a time`,
       {
         cause,
       },
