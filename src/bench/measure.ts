@@ -63,7 +63,7 @@ export async function measureCase(
     const sound = await checkAll(plan, opened, settings.scratch, leaveOut);
     await warmUp(plan, sound, settings, signal, leaveOut);
     await sampleInTurn(plan, sound, settings, signal);
-    return { results: sound.map((one) => result(plan, one)), ratios: ratiosOf(plan, sound), absent };
+    return { results: sound.map((one) => result(plan, one)), ratios: ratiosOf(plan, sound, settings.smoke), absent };
   } finally {
     for (const one of opened) await one.host.closeJob(one.handle).catch(() => undefined);
   }
@@ -214,30 +214,35 @@ function result(plan: CasePlan, one: Opened): BenchResult {
   };
 }
 
-function ratiosOf(plan: CasePlan, subjects: readonly Opened[]): BenchRatio[] {
+function ratiosOf(plan: CasePlan, subjects: readonly Opened[], smoke: boolean): BenchRatio[] {
   const valuesBy = new Map(subjects.map((one) => [one.plan.name, valuesOf(plan, one)]));
   const ratios: BenchRatio[] = [];
-  const add = (bar: Omit<Bar, 'quantity'>, top: readonly number[], bottom: readonly number[]): void => {
+  type Wanted = Omit<Bar, 'quantity'> & Pick<BenchRatio, 'kind'>;
+  const add = (bar: Wanted, top: readonly number[], bottom: readonly number[]): void => {
     const { value, interval } = pairedRatio(top, bottom);
-    const { text, of, over } = bar;
+    const { kind, text, of, over } = bar;
     const limits = {
       ...(bar.atLeast === undefined ? {} : { atLeast: bar.atLeast }),
       ...(bar.atMost === undefined ? {} : { atMost: bar.atMost }),
     };
-    const met = meets(value, bar);
-    ratios.push({ suite: plan.suite, case: plan.name, text, of, over, value, interval, ...limits, met });
+    // One sample of a shrunken case says nothing about a bar.
+    const met = smoke ? null : meets(value, bar);
+    const where = { suite: plan.suite, case: plan.name };
+    ratios.push({ ...where, kind, text, of, over, value, interval, ...limits, met });
   };
 
   for (const bar of plan.bars) {
     const [of, over] = [valuesBy.get(bar.of), valuesBy.get(bar.over)];
     if (of === undefined || over === undefined) continue;
     // Values of a rate case are rates: the time ratio is their inverse.
-    if ((bar.quantity === 'time') === (plan.quantity === 'rate')) add(bar, over, of);
-    else add(bar, of, over);
+    const wanted: Wanted = { ...bar, kind: 'ratio' };
+    if ((bar.quantity === 'time') === (plan.quantity === 'rate')) add(wanted, over, of);
+    else add(wanted, of, over);
   }
   for (const limit of plan.limits) {
     for (const { plan: subject } of subjects) {
-      if (subject.role !== 'limit') addShare(limit, subject.name);
+      const wanted = limit.of?.includes(subject.name) ?? limit.except?.includes(subject.name) !== true;
+      if (wanted && subject.role !== 'limit') addShare(limit, subject.name);
     }
   }
   return ratios;
@@ -246,6 +251,8 @@ function ratiosOf(plan: CasePlan, subjects: readonly Opened[]): BenchRatio[] {
     const [own, most] = [valuesBy.get(of), valuesBy.get(limit.subject)];
     if (own === undefined || most === undefined) return;
     const scaled = own.map((value) => value * limit.cost);
-    add({ text: limit.text, of, over: limit.subject }, scaled, most);
+    const least = limit.atLeast?.[of];
+    const { text, subject: over } = limit;
+    add({ kind: 'share', text, of, over, ...(least === undefined ? {} : { atLeast: least }) }, scaled, most);
   }
 }

@@ -33,6 +33,8 @@ export interface BenchResult {
 export interface BenchRatio {
   readonly suite: string;
   readonly case: string;
+  /** share: of a limit (the machine's or a stage's); ratio: between two subjects. */
+  readonly kind: 'share' | 'ratio';
   readonly text: string;
   readonly of: string;
   readonly over: string;

@@ -46,12 +46,17 @@ export interface Bar {
   readonly atMost?: number;
 }
 
-/** Share of a limit: rate(subject) x cost / rate(limit), for every own and peer subject of the case. */
+/** Share of a limit: rate(subject) x cost / rate(limit), for the own and peer subjects of the case. */
 export interface LimitPlan {
   readonly subject: string;
   /** Units of the limit that one unit of the case costs (FLOP per pair, bytes per row, or 1). */
   readonly cost: number;
   readonly text: string;
+  /** Only these subjects, or all but these (threads other than the limit's). Default: all. */
+  readonly of?: readonly string[];
+  readonly except?: readonly string[];
+  /** The least share that a subject is held to, by its name. */
+  readonly atLeast?: Readonly<Record<string, number>>;
 }
 
 export interface CasePlan {

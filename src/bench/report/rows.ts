@@ -15,12 +15,21 @@ export interface SuiteTables {
   readonly absent: readonly string[];
 }
 
-function figureRow(result: BenchResult): string[] {
+/** "82 % of fp32 peak": what a figure is worth on this machine. */
+function shareOf(result: BenchResult, ratios: readonly BenchRatio[]): string {
+  return ratios
+    .filter((one) => one.kind === 'share' && one.case === result.case && one.of === result.subject)
+    .map((one) => `${number(100 * one.value)} % of ${one.over}`)
+    .join('; ');
+}
+
+function figureRow(result: BenchResult, ratios: readonly BenchRatio[]): string[] {
   return [
     result.case,
     result.subject,
     number(result.median),
     result.unit,
+    shareOf(result, ratios),
     interval(result.interval),
     `${number(result.min)} to ${number(result.max)}`,
     String(result.samples),
@@ -58,20 +67,22 @@ export function suiteTables(report: BenchReport): SuiteTables[] {
   return names.map((suite) => {
     const results = report.results.filter((entry) => entry.suite === suite);
     const ratios = report.ratios.filter((entry) => entry.suite === suite);
+    // Shares stand beside the figures; here only those that the project holds itself to.
+    const told = ratios.filter((one) => one.kind === 'ratio' || one.atLeast !== undefined);
     return {
       suite,
       figures: {
         title: suite,
-        head: ['case', 'subject', 'median', 'unit', '95 % interval', 'range', 'samples', 'check'],
-        rows: results.map(figureRow),
+        head: ['case', 'subject', 'median', 'unit', 'share of the limit', '95 % interval', 'range', 'samples', 'check'],
+        rows: results.map((result) => figureRow(result, ratios)),
       },
       ratios:
-        ratios.length === 0
+        told.length === 0
           ? null
           : {
               title: `${suite}: ratios`,
               head: ['case', 'what', 'of / over', 'ratio', '95 % interval', 'bar', 'met'],
-              rows: ratios.map(ratioRow),
+              rows: told.map(ratioRow),
             },
       absent: absences(report.absent.filter((entry) => entry.suite === suite)),
     };

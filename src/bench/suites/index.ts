@@ -1,5 +1,6 @@
 import type { Suite } from '../types.js';
 import { machineSuite } from './machine.js';
+import { similaritySuite } from './similarity.js';
 
 /** In the order in which they run. */
-export const suites: readonly Suite[] = [machineSuite];
+export const suites: readonly Suite[] = [machineSuite, similaritySuite];

@@ -1,0 +1,147 @@
+import { unitRows } from '../data.js';
+import { limitSubject } from '../limits.js';
+import type { BenchSettings, CasePlan, HostPlan, Params, SubjectPlan, Suite } from '../types.js';
+
+const DIM = 512;
+const K = 10;
+
+interface Peer {
+  readonly name: string;
+  readonly host: HostPlan;
+}
+
+const node = (peer: string, threads = 1): Peer => ({ name: peer, host: { kind: 'node', peer, threads } });
+const python = (peer: string, name: string, threads = 1): Peer => ({
+  name,
+  host: { kind: 'python', peer, threads },
+});
+
+function own(job: string, params: Params, threads = 1): SubjectPlan {
+  return {
+    name: threads === 1 ? 'diptych' : `diptych x${String(threads)}`,
+    role: 'own',
+    host: { kind: 'diptych', threads },
+    job,
+    params: { ...params, threads },
+    expect: 'same',
+  };
+}
+
+const peer = ({ name, host }: Peer, job: string, params: Params): SubjectPlan => ({
+  name,
+  role: 'peer',
+  host,
+  job,
+  params: { ...params, threads: host.threads ?? 1 },
+  expect: 'noted',
+});
+
+/** Dense cosine matrix; unit: GFLOP/s of useful work, 2 x dim for each pair. */
+function dense(size: number, threads: number, a: string, b: string): CasePlan {
+  const params = { a, b, dim: DIM };
+  const subjects = [
+    own('dense', params),
+    peer(python('numpy', 'numpy (OpenBLAS)'), 'dense', params),
+    peer(python('torch', 'torch (MKL)'), 'dense', params),
+    limitSubject('fp32'),
+    ...(threads > 1 ? [own('dense', params, threads), limitSubject('fp32', threads)] : []),
+  ];
+  const flop = 2 * DIM * size * size;
+  const many = `diptych x${String(threads)}`;
+  return {
+    suite: 'similarity',
+    name: `dense ${String(size)} x ${String(size)}, d ${String(DIM)}, fp32`,
+    unit: 'GFLOP/s',
+    quantity: 'rate',
+    work: flop / 1e9,
+    subjects,
+    check: { kind: 'close', reference: 'diptych', tolerance: 2e-6 },
+    bars: [
+      { text: 'against OpenBLAS', of: 'diptych', over: 'numpy (OpenBLAS)', quantity: 'rate', atLeast: 1.15 },
+      { text: 'against MKL', of: 'diptych', over: 'torch (MKL)', quantity: 'rate', atLeast: 1.15 },
+      ...(threads > 1
+        ? ([
+            { text: `${String(threads)} threads against 1`, of: many, over: 'diptych', quantity: 'rate', atLeast: 0.95 * threads },
+          ] as const)
+        : []),
+    ],
+    limits: [
+      { subject: 'fp32 peak', cost: 1, text: 'share of the fp32 FMA peak', except: [many], atLeast: { diptych: 0.85 } },
+      ...(threads > 1
+        ? [{ subject: `fp32 peak x${String(threads)}`, cost: 1, text: 'share of the fp32 FMA peak', of: [many] }]
+        : []),
+    ],
+  };
+}
+
+/** The bars of fp32 top-k at each number of queries. */
+const TOPK_BARS: Readonly<Record<number, { readonly faiss: number | null; readonly node: number | null; readonly peak: number | null }>> = {
+  1: { faiss: null, node: null, peak: null },
+  64: { faiss: 12, node: 20, peak: 0.8 },
+  1024: { faiss: 1.6, node: 20, peak: 0.8 },
+};
+
+const atLeast = (value: number | null): { readonly atLeast?: number } => (value === null ? {} : { atLeast: value });
+
+/** Top 10 of all rows; unit: queries/s. */
+function topK(count: number, rows: number, files: { readonly rows: string; readonly queries: string }): CasePlan {
+  const params = { ...files, count, dim: DIM, k: K };
+  const wants = TOPK_BARS[count] ?? { faiss: null, node: null, peak: null };
+  const gflop = (2 * DIM * rows) / 1e9;
+  const gigabytes = (4 * DIM * rows) / 1e9 / count;
+  const exact: SubjectPlan = { ...own('topk', { ...params, precision: 'exact' }), name: 'diptych exact' };
+  const fp32: SubjectPlan = { ...own('topk', { ...params, precision: 'fp32' }), name: 'diptych fp32' };
+  const bf16: SubjectPlan = { ...own('topk', { ...params, precision: 'bf16' }), name: 'diptych bf16', expect: 'noted' };
+  const int8: SubjectPlan = { ...own('topk', { ...params, precision: 'int8' }), name: 'diptych int8', expect: 'noted' };
+  const single = count === 1;
+  return {
+    suite: 'similarity',
+    name: `top ${String(K)}, ${String(count)} ${single ? 'query' : 'queries'} over ${rows.toLocaleString('en-US')} x ${String(DIM)}`,
+    unit: 'queries/s',
+    quantity: 'rate',
+    work: count,
+    subjects: [
+      exact,
+      fp32,
+      bf16,
+      int8,
+      peer(python('faiss', 'faiss'), 'topk', params),
+      peer(python('numpy', 'numpy (OpenBLAS)'), 'topk', params),
+      peer(python('torch', 'torch (MKL)'), 'topk', params),
+      peer(node('usearch'), 'topk', params),
+      ...(count <= 64 ? [peer(node('simsimd'), 'topk', params)] : []),
+      limitSubject(single ? 'read' : 'fp32'),
+    ],
+    check: { kind: 'indices', reference: 'diptych exact', agreement: 0.999 },
+    bars: [
+      { text: 'fp32 against faiss', of: 'diptych fp32', over: 'faiss', quantity: 'rate', ...atLeast(wants.faiss) },
+      { text: 'fp32 against usearch', of: 'diptych fp32', over: 'usearch', quantity: 'rate', ...atLeast(wants.node) },
+      { text: 'fp32 against simsimd', of: 'diptych fp32', over: 'simsimd', quantity: 'rate', ...atLeast(wants.node) },
+      { text: 'exact against fp32', of: 'diptych exact', over: 'diptych fp32', quantity: 'rate', atLeast: 1 },
+    ],
+    limits: [
+      single
+        ? { subject: 'read bandwidth', cost: gigabytes, text: 'share of the read bandwidth at 4 bytes a value', atLeast: { 'diptych fp32': 0.85 } }
+        : { subject: 'fp32 peak', cost: gflop, text: 'share of the fp32 FMA peak', ...(wants.peak === null ? {} : { atLeast: { 'diptych fp32': wants.peak } }) },
+    ],
+  };
+}
+
+async function plan(settings: BenchSettings): Promise<readonly CasePlan[]> {
+  const { scratch, smoke, threads } = settings;
+  const size = smoke ? 256 : 4096;
+  const rows = smoke ? 5_000 : 200_000;
+  const [a, b, corpus, queries] = await Promise.all([
+    unitRows(scratch, size, DIM, 1),
+    unitRows(scratch, size, DIM, 2),
+    unitRows(scratch, rows, DIM, 3),
+    unitRows(scratch, 1024, DIM, 4),
+  ]);
+  return [
+    dense(size, threads, a, b),
+    ...[1, 64, 1024].map((count) => topK(count, rows, { rows: corpus, queries })),
+  ];
+}
+
+/** Dense matrices and top-k against the FMA peak, the read bandwidth and other engines. */
+export const similaritySuite: Suite = { name: 'similarity', title: 'Similarity', plan };
