@@ -82,27 +82,53 @@ export async function buildClassifier(
   if (!Array.isArray(labels) || labels.length === 0) {
     throw new DiptychError('BAD_INPUT', 'expected at least one label', { input: 'labels' });
   }
-  const prompts = templatesOf(templates);
-  const texts = labels.flatMap((label: unknown) => {
+  const patterns = templatesOf(templates);
+  const prompts = labels.map((label: unknown) => {
     if (typeof label !== 'string')
       throw new DiptychError('BAD_INPUT', `expected a string, got ${typeof label}`, { input: 'labels' });
-    return prompts.map((template) => fillTemplate(template, label));
+    return patterns.map((template) => fillTemplate(template, label));
   });
-  const embedded = await model.embedTexts(texts, signal === undefined ? {} : { signal });
+  return buildPromptClassifier(model, labels, prompts, signal);
+}
+
+/**
+ * The same from prompts of one's own for each label (several names, CuPL's descriptions, knowledge): at least one a
+ * label.
+ */
+export async function buildPromptClassifier(
+  model: Model,
+  labels: readonly string[],
+  prompts: readonly (readonly string[])[],
+  signal?: AbortSignal,
+): Promise<Classifier> {
+  if (prompts.length !== labels.length) {
+    throw new DiptychError(
+      'DIMENSION_MISMATCH',
+      `expected prompts for each of ${String(labels.length)} labels, got ${String(prompts.length)}`,
+      { input: 'prompts' },
+    );
+  }
+  const empty = prompts.findIndex((own) => own.length === 0);
+  if (empty >= 0)
+    throw new DiptychError('BAD_INPUT', 'it has no prompt', { input: labels[empty] ?? 'labels' });
+  const embedded = await model.embedTexts(prompts.flat(), signal === undefined ? {} : { signal });
   const failed = embedded.failures[0];
   if (failed !== undefined) throw new DiptychError(failed.code, failed.message, { input: failed.input });
   const { dim, data: vectors } = embedded;
   const unit = Float32Array.from(vectors);
   normalizeRows(unit, dim);
   const data = new Float32Array(labels.length * dim);
-  for (let label = 0; label < labels.length; label++) {
-    for (let prompt = 0; prompt < prompts.length; prompt++) {
-      const from = (label * prompts.length + prompt) * dim;
-      for (let i = 0; i < dim; i++) {
-        data[label * dim + i] = (data[label * dim + i] ?? 0) + (unit[from + i] ?? 0) / prompts.length;
-      }
+  let from = 0;
+  prompts.forEach((own, label) => {
+    const sums = new Float64Array(dim);
+    for (const end = from + own.length * dim; from < end; from += dim) {
+      for (let i = 0; i < dim; i++) sums[i] = (sums[i] ?? 0) + (unit[from + i] ?? 0);
     }
-  }
+    data.set(
+      sums.map((sum) => sum / own.length),
+      label * dim,
+    );
+  });
   normalizeRows(data, dim);
   return { labels: [...labels], data, rows: labels.length, dim };
 }
