@@ -4,6 +4,7 @@ import type { ModelInfo } from '../models/catalog.js';
 import { DiptychError } from '../errors.js';
 import type { Context, Terminal } from './context.js';
 import { addOutputFlags } from './flags.js';
+import { registerPull } from './models-pull.js';
 import { runCommand, type ExitCode } from './run.js';
 import { table } from './table.js';
 
@@ -128,7 +129,8 @@ Examples:
   $ diptych models list
   $ diptych models list --family siglip --search so400m
   $ diptych models info ViT-B-32/openai
-  $ diptych models info ./my-model --json`,
+  $ diptych models info ./my-model --json
+  $ diptych models pull ViT-B/32`,
     );
   const listCommand = models
     .command('list')
@@ -143,4 +145,5 @@ Examples:
   addOutputFlags(infoCommand).action((name: string, values: OptionValues) =>
     runCommand(values, terminal, (context) => info(context, name)),
   );
+  registerPull(models, terminal);
 }

@@ -1,11 +1,13 @@
 import { Command, CommanderError } from 'commander';
 import { printError, type Terminal } from './context.js';
 import { registerBench } from './bench.js';
+import { registerCaption } from './caption.js';
 import { registerClassify } from './classify.js';
 import { registerDoctor } from './doctor.js';
 import { registerEmbed } from './embed.js';
 import { registerModels } from './models.js';
 import { registerPreprocess } from './preprocess.js';
+import { registerRerank } from './rerank.js';
 import { registerSearch } from './search.js';
 import { registerSimilarity } from './similarity.js';
 import { registerTokenize } from './tokenize.js';
@@ -20,6 +22,8 @@ const COMMANDS: readonly Register[] = [
   registerClassify,
   registerSimilarity,
   registerSearch,
+  registerRerank,
+  registerCaption,
   registerModels,
   registerTokenize,
   registerPreprocess,

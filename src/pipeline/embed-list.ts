@@ -20,7 +20,8 @@ export interface NamedEmbeddings extends Embeddings {
 /** Items embedded together: enough to keep decode and encode overlapped, few enough to hold. */
 const GROUP = 256;
 
-function broken(items: readonly InputItem[]): Failure[] {
+/** The items of a group that could not be read, as failures. */
+export function brokenItems(items: readonly InputItem[]): Failure[] {
   return items.flatMap((item, index) =>
     item.shape === 'broken'
       ? [
@@ -65,7 +66,7 @@ export async function* embedItems(
     const failures = embedded.failures.map((failure) => ({ ...failure, input: nameOf(failure.index) }));
     yield {
       ...embedded,
-      failures: [...broken(group), ...failures],
+      failures: [...brokenItems(group), ...failures],
       notices: embedded.notices.map((notice) => ({ ...notice, input: nameOf(notice.index) })),
       names: embedded.indices.map(nameOf),
     };
