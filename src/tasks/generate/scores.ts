@@ -3,6 +3,11 @@
  * (transformers/generation/logits_process.py). Everything is rounded to float32 where PyTorch does.
  */
 
+// Bound once: looking a global up again for every token of a vocabulary costs more than the arithmetic.
+const { exp, log } = Math;
+/** The score of what must not come. */
+const NEVER = -Infinity;
+
 /** Rules that forbid or discourage tokens. */
 export interface ScoreRules {
   /** Ids that end a text. */
@@ -17,12 +22,15 @@ export interface ScoreRules {
 
 /** log(softmax(logits)), a new array. */
 export function logSoftmax(logits: Float32Array): Float32Array {
-  let most = -Infinity;
+  let most = NEVER;
   // Plain loops: a vocabulary is walked once per step and beam, and iterators cost several times as much.
-  for (let i = 0; i < logits.length; i++) most = Math.max(most, logits[i] ?? -Infinity);
+  for (let i = 0; i < logits.length; i++) {
+    const logit = logits[i] ?? NEVER;
+    if (logit > most) most = logit;
+  }
   let sum = 0;
-  for (let i = 0; i < logits.length; i++) sum += Math.exp((logits[i] ?? -Infinity) - most);
-  const shift = most + Math.log(sum);
+  for (let i = 0; i < logits.length; i++) sum += exp((logits[i] ?? NEVER) - most);
+  const shift = most + log(sum);
   const result = new Float32Array(logits.length);
   for (let i = 0; i < logits.length; i++) result[i] = (logits[i] ?? 0) - shift;
   return result;
@@ -34,7 +42,7 @@ function forbidRepeats(scores: Float32Array, sequence: readonly number[], n: num
   const tail = sequence.slice(from);
   for (let start = 0; start + n <= sequence.length; start++) {
     const next = sequence[start + n - 1];
-    if (next !== undefined && tail.every((id, at) => id === sequence[start + at])) scores[next] = -Infinity;
+    if (next !== undefined && tail.every((id, at) => id === sequence[start + at])) scores[next] = NEVER;
   }
 }
 
@@ -47,14 +55,13 @@ export function applyRules(scores: Float32Array, sequence: readonly number[], ru
     }
   }
   if (rules.noRepeatNgram > 0) forbidRepeats(scores, sequence, rules.noRepeatNgram);
-  if (sequence.length < rules.minLength) scores[rules.eosId] = -Infinity;
+  if (sequence.length < rules.minLength) scores[rules.eosId] = NEVER;
 }
 
 /** Index of the largest score; the lower one where two are equal. */
 export function argmax(scores: Float32Array): number {
   let best = 0;
-  for (let i = 1; i < scores.length; i++)
-    if ((scores[i] ?? -Infinity) > (scores[best] ?? -Infinity)) best = i;
+  for (let i = 1; i < scores.length; i++) if ((scores[i] ?? NEVER) > (scores[best] ?? NEVER)) best = i;
   return best;
 }
 
@@ -71,15 +78,17 @@ export interface Sampling {
  * order, at which the sum of the probabilities exceeds `random` (0 <= random < 1).
  */
 export function sample(scores: Float32Array, { temperature, topK, topP }: Sampling, random: number): number {
-  const warm = Float32Array.from(scores, (score) => score / temperature);
-  const order = Array.from(warm.keys())
-    .filter((id) => (warm[id] ?? -Infinity) > -Infinity)
-    .sort((a, b) => (warm[b] ?? 0) - (warm[a] ?? 0) || a - b);
-  const least = topK > 0 && topK < order.length ? (warm[order[topK - 1] ?? 0] ?? -Infinity) : -Infinity;
-  // Equals of the k-th stay, as in transformers.
-  const kept = order.filter((id) => (warm[id] ?? -Infinity) >= least);
+  const warm = scores.map((score) => score / temperature);
+  const kth = topK > 0 && topK < warm.length ? largest(warm, topK)[topK - 1]?.score : undefined;
+  const kept: number[] = [];
+  for (let id = 0; id < warm.length; id++) {
+    const score = warm[id] ?? NEVER;
+    // Equals of the k-th stay, as in transformers.
+    if (score > NEVER && score >= (kth ?? NEVER)) kept.push(id);
+  }
+  kept.sort((a, b) => (warm[b] ?? 0) - (warm[a] ?? 0) || a - b);
   const most = warm[kept[0] ?? 0] ?? 0;
-  const weights = kept.map((id) => Math.exp((warm[id] ?? -Infinity) - most));
+  const weights = kept.map((id) => exp((warm[id] ?? NEVER) - most));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   // From the least likely up: a token goes while the sum up to and with it is at most 1 - p.
   let below = 0;
@@ -107,15 +116,15 @@ export interface Ranked {
 /** The k largest scores, largest first, the lower index where two are equal; `offset` is added to the indices. */
 export function largest(scores: ArrayLike<number>, k: number, offset = 0): Ranked[] {
   const found: Ranked[] = [];
-  let least = -Infinity;
+  let least = NEVER;
   for (let i = 0; i < scores.length; i++) {
-    const score = scores[i] ?? -Infinity;
+    const score = scores[i] ?? NEVER;
     if (found.length === k && score <= least) continue;
     let at = found.length;
     while (at > 0 && (found[at - 1]?.score ?? 0) < score) at--;
     found.splice(at, 0, { index: offset + i, score });
     if (found.length > k) found.pop();
-    least = found[found.length - 1]?.score ?? -Infinity;
+    least = found[found.length - 1]?.score ?? NEVER;
   }
   return found;
 }
