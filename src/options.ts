@@ -36,8 +36,6 @@ export interface ModelOptions {
   readonly normalize?: boolean;
   /** Logit scale to use instead of the folder's, as a factor (100 for CLIP). */
   readonly logitScale?: number;
-  /** Logit bias (SigLIP) to use where the folder does not tell it. */
-  readonly logitBias?: number;
   /** Called with one sentence for everything the user should know but that does not stop the work. */
   readonly onWarning?: (message: string) => void;
 }
@@ -58,7 +56,6 @@ export interface ResolvedModelOptions {
   readonly longText: LongText;
   readonly normalize: boolean;
   readonly logitScale: number | null;
-  readonly logitBias: number | null;
   readonly onWarning: (message: string) => void;
 }
 
@@ -208,7 +205,6 @@ const modelReaders: Readers<ResolvedModelOptions> = {
     (value) => Number.isFinite(value) && value > 0,
     'a positive number (the factor, as 100)',
   ),
-  logitBias: read.number(Number.isFinite, 'a finite number'),
   onWarning: read.callback,
 };
 
@@ -235,7 +231,6 @@ export function parseModelOptions(
       longText: 'truncate',
       normalize: true,
       logitScale: null,
-      logitBias: null,
       onWarning: (message) => {
         process.emitWarning(message, 'DiptychWarning');
       },

@@ -9,7 +9,6 @@ import {
   addModelFlags,
   addTextFlags,
   modelOptions,
-  finiteNumber,
   positiveNumber,
   wholeNumber,
 } from './flags.js';
@@ -71,11 +70,9 @@ async function classifyImages(context: Context, inputs: readonly string[]): Prom
   const { flags } = context;
   const labels = await labelsOf(context);
   const templates = await templatesOf(context);
-  const [{ loadModel }, { buildClassifier, classifyEmbedded }, { embedItems }] = await Promise.all([
-    import('../engine.js'),
-    import('../tasks/zero-shot.js'),
-    import('../pipeline/embed-list.js'),
-  ]);
+  const { loadModel } = await import('../engine.js');
+  const { buildClassifier, classifyEmbedded } = await import('../tasks/zero-shot.js');
+  const { embedItems } = await import('../pipeline/embed-list.js');
   await using model = await loadModel(
     flags.string('model') ?? undefined,
     modelOptions(flags, (message) => {
@@ -119,7 +116,6 @@ export function registerClassify(program: Command, terminal: Terminal): void {
     )
     .option('--top <k>', 'labels to show per image (default: 3, all with --json)', wholeNumber(1))
     .option('--logit-scale <x>', "the model's trained factor, where its folder lacks it", positiveNumber)
-    .option('--logit-bias <x>', "the model's trained bias (SigLIP), where its folder lacks it", finiteNumber)
     .addHelpText(
       'after',
       `

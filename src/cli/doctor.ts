@@ -39,10 +39,8 @@ async function attempt<T>(problems: string[], check: () => T | Promise<T>): Prom
 
 async function examine(): Promise<Report> {
   const problems: string[] = [];
-  const [{ native }, { cudaStatus, onnxRuntime }] = await Promise.all([
-    import('../native/load.js'),
-    import('../session/cuda/status.js'),
-  ]);
+  const { native } = await import('../native/load.js');
+  const { cudaStatus, onnxRuntime } = await import('../session/cuda/status.js');
   const cpu = await attempt(problems, () => native().cpuInfo());
   const cores = await attempt(problems, () => native().availableCores());
   const decoder = await attempt(problems, () => native().decoderInfo());

@@ -8,7 +8,6 @@ import {
   addModelFlags,
   addTextFlags,
   modelOptions,
-  finiteNumber,
   positiveNumber,
   wholeNumber,
 } from './flags.js';
@@ -46,12 +45,10 @@ async function embed(context: Context, inputs: readonly string[]): Promise<ExitC
   const { flags } = context;
   const folder = flags.string('out') ?? '';
   const whenThere = existing(context);
-  const [{ loadModel }, { embedFiles }, { runIdentity }, { onnxRuntime }] = await Promise.all([
-    import('../engine.js'),
-    import('../pipeline/embed-files.js'),
-    import('../pipeline/run-identity.js'),
-    import('../session/cuda/status.js'),
-  ]);
+  const { loadModel } = await import('../engine.js');
+  const { embedFiles } = await import('../pipeline/embed-files.js');
+  const { runIdentity } = await import('../pipeline/run-identity.js');
+  const { onnxRuntime } = await import('../session/cuda/status.js');
   const options = modelOptions(flags, (message) => {
     context.warn(message);
   });
@@ -168,7 +165,6 @@ export function registerEmbed(program: Command, terminal: Terminal): void {
     .option('--shard <i/n>', "this machine's share of the inputs, as 0/4", parseShare)
     .option('--no-normalize', "keep the towers' own lengths")
     .option('--logit-scale <x>', "the model's trained factor, where its folder lacks it", positiveNumber)
-    .option('--logit-bias <x>', "the model's trained bias (SigLIP), where its folder lacks it", finiteNumber)
     .addHelpText(
       'after',
       `

@@ -166,7 +166,6 @@ export function modelOptions(flags: Flags, onWarning: (message: string) => void)
     ...optional('threads', flags.number('threads')),
     ...optional('maxPixels', flags.number('maxPixels')),
     ...optional('logitScale', flags.number('logitScale')),
-    ...optional('logitBias', flags.number('logitBias')),
     decode: flags.choice('decode', 'exact', 'fast'),
     autoOrient: flags.boolean('autoOrient'),
     allowTruncated: flags.boolean('allowTruncated'),

@@ -90,10 +90,8 @@ function folderLines(model: ModelDescription): [string, string][] {
 
 /** What the registry knows of a name, and what lies in the folder where the model is on this machine. */
 async function info(context: Context, name: string): Promise<ExitCode> {
-  const [{ modelInfo }, { describeModel }] = await Promise.all([
-    import('../models/catalog.js'),
-    import('../models/describe.js'),
-  ]);
+  const { modelInfo } = await import('../models/catalog.js');
+  const { describeModel } = await import('../models/describe.js');
   const unknown = (error: unknown): null => {
     if (error instanceof DiptychError && error.code === 'MODEL_NOT_FOUND') return null;
     throw error;

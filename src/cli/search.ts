@@ -47,11 +47,9 @@ async function search(context: Context, query: string): Promise<ExitCode> {
   const folder = flags.string('in') ?? '';
   const set = await openEmbeddings(folder, flags.oneOf('against', 'image', 'text'));
   const name = flags.string('model') ?? (await modelOfRun(folder)) ?? undefined;
-  const [{ loadModel }, { searchSet }, { readMetadata }] = await Promise.all([
-    import('../engine.js'),
-    import('../pipeline/search-set.js'),
-    import('../output/embedding-set.js'),
-  ]);
+  const { loadModel } = await import('../engine.js');
+  const { searchSet } = await import('../pipeline/search-set.js');
+  const { readMetadata } = await import('../output/embedding-set.js');
   await using model = await loadModel(
     name,
     modelOptions(flags, (message) => {

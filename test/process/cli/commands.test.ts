@@ -139,8 +139,8 @@ describe('embed', () => {
   test('an interrupt finishes the part, exits 130, and --resume completes the run', async () => {
     const folder = join(root, 'interrupted');
     const list = join(root, 'many.txt');
-    writeFileSync(list, `${Array.from({ length: 400 }, () => cat).join('\n')}\n`);
-    const args = ['embed', list, '--out', folder, '--shard-size', '16', '--batch-size', '8'];
+    writeFileSync(list, `${Array.from({ length: 160 }, () => cat).join('\n')}\n`);
+    const args = ['embed', list, '--out', folder, '--shard-size', '8', '--batch-size', '4'];
     let sent = false;
     const stopped = await diptych([...args, '--progress', 'json'], {
       onStderr: (_, kill) => {
@@ -154,11 +154,11 @@ describe('embed', () => {
     const run = (): { status: string; counts: { rows: number }; parts: { inputs: number }[] } =>
       JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8')) as ReturnType<typeof run>;
     expect(run().status).toBe('stopped');
-    expect(run().parts.every(({ inputs }) => inputs === 16)).toBe(true);
-    expect(run().counts.rows).toBeLessThan(400);
+    expect(run().parts.every(({ inputs }) => inputs === 8)).toBe(true);
+    expect(run().counts.rows).toBeLessThan(160);
     const resumed = await diptych([...args, '--resume']);
     expect(resumed.code).toBe(0);
-    expect(run()).toMatchObject({ status: 'complete', counts: { rows: 400 } });
+    expect(run()).toMatchObject({ status: 'complete', counts: { rows: 160 } });
   });
 });
 

@@ -1,0 +1,59 @@
+import { spawnSync } from 'node:child_process';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import ts from 'typescript';
+import { repository } from '../support/command.js';
+
+const examples = join(repository, 'examples');
+
+/** What each example prints; every example has to be listed. */
+const EXPECTED: Readonly<Record<string, RegExp>> = {
+  'classify.ts': /^cat\.jpg: cat \d+%.*\ncoffee\.jpg: coffee \d+%.*\nrocket\.jpg: rocket \d+%/,
+  'search.ts':
+    /a cup of coffee on a table:\n {2}0\.\d+ coffee\.jpg\n.*\na rocket on its launch pad:\n {2}0\.\d+ rocket\.jpg/,
+  'stream.ts':
+    /4 images of \d+ numbers: inputs 0, 1, 2, 3\n[^]*input 6: INPUT_NOT_FOUND\n?[^]*1 texts of \d+ numbers: inputs 7|1 texts of/,
+  'preprocess.ts': /^float32 \[1, 3, 224, 224\], first value -?\d\.\d{4}\nuint8 \[1, 64, 64, 3\]\n$/,
+};
+
+let folder = '';
+
+// Compiled as a user's program would be, in a project of its own that has the package in its node_modules.
+beforeAll(() => {
+  folder = mkdtempSync(join(repository, 'build', 'examples-'));
+  mkdirSync(join(folder, 'node_modules'));
+  symlinkSync(repository, join(folder, 'node_modules', 'diptych'), 'dir');
+  symlinkSync(join(examples, 'photos'), join(folder, 'photos'), 'dir');
+  writeFileSync(join(folder, 'labels.txt'), readFileSync(join(examples, 'labels.txt')));
+  writeFileSync(join(folder, 'package.json'), '{"type": "module"}');
+});
+
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe('examples', () => {
+  test('all of them are tested', () => {
+    const present = readdirSync(examples).filter((name) => /\.(ts|mjs|js)$/.test(name));
+    expect(present.filter((name) => !name.startsWith('tasks')).sort()).toEqual(Object.keys(EXPECTED).sort());
+  });
+
+  test.each(Object.entries(EXPECTED))('%s runs and prints what it says', (name, output) => {
+    const source = readFileSync(join(examples, name), 'utf8');
+    const options = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ES2022 };
+    const program = join(folder, name.replace(/\.ts$/, '.mjs'));
+    writeFileSync(program, ts.transpileModule(source, { compilerOptions: options }).outputText);
+    const { status, stdout, stderr } = spawnSync(process.execPath, [program], { encoding: 'utf8' });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(output);
+  });
+});
