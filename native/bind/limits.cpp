@@ -9,6 +9,7 @@
 #include "bind/args.hpp"
 #include "bind/exports.hpp"
 #include "bind/throw.hpp"
+#include "image/decode.hpp"
 #include "kernels/limits/limits.hpp"
 
 namespace diptych::bind {
@@ -109,9 +110,32 @@ Napi::Value measure_limit(const Napi::CallbackInfo& info) {
   });
 }
 
+// decodeOnly(files): the image path's own decoder and nothing after it, every row and column, into this
+// thread's reused memory; the number of pixels. What the whole path is held against.
+Napi::Value decode_only(const Napi::CallbackInfo& info) {
+  return guarded(info, [&]() -> Napi::Value {
+    const Args args(info, "decodeOnly", 1);
+    require_kernels(info.Env());
+    const Napi::Array files = args.array(0, "files");
+    double pixels = 0;
+    for (std::uint32_t i = 0; i < files.Length(); ++i) {
+      const auto bytes = typed_array_bytes(args.where("files"), files.Get(i), napi_uint8_array);
+      const image::Bytes file(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+      image::Header header;
+      throw_if_failed(info.Env(), image::read_header(file, {}, header));
+      image::Picture picture;
+      throw_if_failed(info.Env(), image::decode(file, {}, {{0, 0, header.width, header.height}, 1}, header,
+                                                image::Scratch::of_this_thread(), picture));
+      pixels += static_cast<double>(picture.width * picture.height);
+    }
+    return Napi::Number::New(info.Env(), pixels);
+  });
+}
+
 }  // namespace
 
 void export_limits(Napi::Env env, Napi::Object exports) {
+  exports.Set("decodeOnly", Napi::Function::New(env, decode_only, "decodeOnly"));
   exports.Set("measureLimit", Napi::Function::New(env, measure_limit, "measureLimit"));
 }
 

@@ -11,4 +11,9 @@ export interface LimitsBinding {
     milliseconds: number,
     memory: Uint8Array | null,
   ): { readonly perSecond: number; readonly kernel: string };
+  /**
+   * Decodes image files with the image path's own decoder and drops the pixels: how many there were. Blocks the
+   * calling thread. Throws the codes of a picture that cannot be read.
+   */
+  decodeOnly(files: readonly Uint8Array[]): number;
 }

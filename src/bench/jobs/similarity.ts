@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { cosineSimilarity } from '../../similarity/cosine.js';
+import { prepareCorpus } from '../../similarity/corpus.js';
 import { topK } from '../../similarity/topk.js';
 import type { Rows } from '../../similarity/rows.js';
 import { ParamReader, type Job } from '../job.js';
@@ -46,11 +47,13 @@ export async function topKJob(params: Params): Promise<Job> {
   const all = await readRows(reader.string('queries'), dim);
   const count = reader.number('count');
   const queries = { data: all.data.subarray(0, count * dim), rows: count, dim };
+  const prepared = reader.optional('prepared', 'no') === 'yes';
+  const corpus = prepared ? await prepareCorpus(rows, { threads, metric: 'dot' }) : rows;
   let indices: Int32Array = new Int32Array(0);
   return {
-    settings: `topK, ${precision}, ${threadsText(threads)}`,
+    settings: `topK${prepared ? ' over a prepared corpus' : ''}, ${precision}, ${threadsText(threads)}`,
     run: async () => {
-      ({ indices } = await topK(queries, rows, k, { threads, precision, metric: 'dot' }));
+      ({ indices } = await topK(queries, corpus, k, { threads, precision, metric: 'dot' }));
     },
     output: () => ({ data: indices, shape: [count, k] }),
   };

@@ -1,3 +1,4 @@
+import { native } from '../../native/load.js';
 import { unitRows } from '../data.js';
 import { limitSubject } from '../limits.js';
 import type { BenchSettings, CasePlan, HostPlan, Params, SubjectPlan, Suite } from '../types.js';
@@ -35,6 +36,10 @@ const peer = ({ name, host }: Peer, job: string, params: Params): SubjectPlan =>
   params: { ...params, threads: host.threads ?? 1 },
   expect: 'noted',
 });
+
+const hasFeature = (name: string): boolean => native().cpuInfo().features.includes(name);
+const amx = (): boolean => hasFeature('amx_int8');
+const vnni = (): boolean => hasFeature('avx512vnni');
 
 /** Dense cosine matrix; unit: GFLOP/s of useful work, 2 x dim for each pair. */
 function dense(size: number, threads: number, a: string, b: string): CasePlan {
@@ -93,7 +98,13 @@ function topK(count: number, rows: number, files: { readonly rows: string; reado
   const fp32: SubjectPlan = { ...own('topk', { ...params, precision: 'fp32' }), name: 'diptych fp32' };
   const bf16: SubjectPlan = { ...own('topk', { ...params, precision: 'bf16' }), name: 'diptych bf16', expect: 'noted' };
   const int8: SubjectPlan = { ...own('topk', { ...params, precision: 'int8' }), name: 'diptych int8', expect: 'noted' };
+  const prepared: SubjectPlan = {
+    ...own('topk', { ...params, precision: 'exact', prepared: 'yes' }),
+    name: 'diptych exact, prepared',
+  };
   const single = count === 1;
+  // Where the CPU has neither, exact may be no slower than fp32.
+  const gain = amx() ? 5 : vnni() ? 2.5 : 1;
   return {
     suite: 'similarity',
     name: `top ${String(K)}, ${String(count)} ${single ? 'query' : 'queries'} over ${rows.toLocaleString('en-US')} x ${String(DIM)}`,
@@ -102,6 +113,7 @@ function topK(count: number, rows: number, files: { readonly rows: string; reado
     work: count,
     subjects: [
       exact,
+      prepared,
       fp32,
       bf16,
       int8,
@@ -118,6 +130,13 @@ function topK(count: number, rows: number, files: { readonly rows: string; reado
       { text: 'fp32 against usearch', of: 'diptych fp32', over: 'usearch', quantity: 'rate', ...atLeast(wants.node) },
       { text: 'fp32 against simsimd', of: 'diptych fp32', over: 'simsimd', quantity: 'rate', ...atLeast(wants.node) },
       { text: 'exact against fp32', of: 'diptych exact', over: 'diptych fp32', quantity: 'rate', atLeast: 1 },
+      {
+        text: 'exact on prepared rows against fp32',
+        of: 'diptych exact, prepared',
+        over: 'diptych fp32',
+        quantity: 'rate',
+        atLeast: count === 1024 ? gain : 1,
+      },
     ],
     limits: [
       single

@@ -1,0 +1,53 @@
+import { readFile } from 'node:fs/promises';
+import { preprocess, resolveSpec, type PreprocessItem } from '../../image/preprocess.js';
+import { native } from '../../native/load.js';
+import { ParamReader, type Job } from '../job.js';
+import type { Params } from '../types.js';
+
+const readAll = (files: readonly string[]): Promise<Uint8Array[]> =>
+  Promise.all(files.map(async (file) => Uint8Array.from(await readFile(file))));
+
+/** Files in memory to tensors (or to pixels, with `output: uint8`). */
+export async function preprocessJob(params: Params): Promise<Job> {
+  const reader = new ParamReader(params);
+  const workers = reader.number('threads');
+  const decode = reader.optional('decode', 'exact') === 'fast' ? 'fast' : 'exact';
+  const spec = reader.has('spec') ? resolveSpec(reader.raw('spec')) : resolveSpec();
+  const items: readonly PreprocessItem[] = await readAll(reader.strings('files'));
+  let found: { readonly data: Float32Array; readonly shape: readonly number[] } | null = null;
+  return {
+    settings: `preprocess, decode ${decode}, ${String(workers)} worker(s), ${native().decoderInfo().jpeg}`,
+    run: async () => {
+      found = await preprocess(items, { spec, workers, decode });
+    },
+    output: () => found ?? { data: new Float32Array(0), shape: [0] },
+  };
+}
+
+/** Decoding alone, by the same decoder into reused memory: the image path's limit. */
+export async function decodeJob(params: Params): Promise<Job> {
+  const files = await readAll(new ParamReader(params).strings('files'));
+  return {
+    settings: `the addon's decoder alone, into reused memory, ${native().decoderInfo().jpeg}`,
+    run: () => {
+      native().decodeOnly(files);
+    },
+  };
+}
+
+/** Resizing alone, of raw pixels. */
+export async function resizeJob(params: Params): Promise<Job> {
+  const reader = new ParamReader(params);
+  const size = [reader.number('toHeight'), reader.number('toWidth')] as const;
+  const spec = resolveSpec({ size, resizeMode: 'squash', centerCrop: false });
+  const data = Uint8Array.from(await readFile(reader.string('pixels')));
+  const item = { data, width: reader.number('width'), height: reader.number('height') };
+  let pixels: { readonly data: Uint8Array; readonly shape: readonly number[] } | null = null;
+  return {
+    settings: 'preprocess of raw pixels to uint8, bicubic, 1 worker',
+    run: async () => {
+      pixels = await preprocess([item], { spec, workers: 1, output: 'uint8' });
+    },
+    output: () => ({ data: pixels?.data ?? new Uint8Array(0), shape: size.concat(3) }),
+  };
+}
