@@ -69,8 +69,7 @@ describe('misuse of the public API', () => {
       { index: 0, code: 'IMAGE_EMPTY' },
       { index: 1, code: 'IMAGE_UNSUPPORTED' },
     ]);
-    const none = await model.embedImages([detached()]).catch((error: unknown) => error);
-    if (!(none instanceof DiptychError)) expect(none).toMatchObject({ rows: 0 });
+    expect((await typedError(() => model.embedImages([detached()]))).code).toBe('BAD_INPUT');
     const shared = new Uint8Array(new SharedArrayBuffer(readFileSync(photo).length));
     shared.set(readFileSync(photo));
     expect((await model.embedImages([shared])).rows).toBe(1);
@@ -113,6 +112,8 @@ describe('misuse of the public API', () => {
 
   test.each(JUNK.map((value) => [value]))('preprocess(%p)', async (value) => {
     await typedError(() => preprocess(wrong(value)));
+    // 7 is a size, and a number of workers.
+    if (value === 7) return;
     await typedError(() => preprocess([photo], { spec: { size: wrong(value) } }));
     await typedError(() => preprocess([photo], { workers: wrong(value) }));
   });

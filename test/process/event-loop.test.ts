@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { loadModel, type Model } from '#diptych/index.js';
+
+const PHOTOS = fileURLToPath(new URL('../../examples/photos', import.meta.url));
+
+/**
+ * Milliseconds that the main thread has spent on a core so far. Unlike the clock, this does not count the time
+ * in which other processes had the core, so a busy machine cannot fail the test.
+ */
+function mainThreadMs(): number {
+  const status = readFileSync(`/proc/self/task/${String(process.pid)}/schedstat`, 'utf8');
+  return Number(status.split(' ')[0]) / 1e6;
+}
+
+/** The longest stretch of work between two turns of the event loop while `work` runs. */
+async function longestTurn(work: () => Promise<unknown>): Promise<number> {
+  let longest = 0;
+  let before = mainThreadMs();
+  const beat = setInterval(() => {
+    const now = mainThreadMs();
+    longest = Math.max(longest, now - before);
+    before = now;
+  }, 10);
+  try {
+    await work();
+  } finally {
+    clearInterval(beat);
+  }
+  return longest;
+}
+
+const onLinux = process.platform === 'linux' ? test : test.skip;
+let model: Model;
+beforeAll(async () => {
+  model = await loadModel();
+});
+afterAll(() => model.close());
+
+onLinux('the event loop is never held for more than 20 ms while 200 photos are embedded', async () => {
+  const photos = readdirSync(PHOTOS).filter((name) => name.endsWith('.jpg'));
+  const files = Array.from({ length: 200 }, (_, i) => join(PHOTOS, photos[i % photos.length] ?? ''));
+  await model.embedImages(files.slice(0, 8));
+  const turn = await longestTurn(async () => {
+    expect((await model.embedImages(files)).rows).toBe(200);
+  });
+  expect(turn).toBeLessThan(20);
+});
+
+onLinux('nor while 2,000 texts are', async () => {
+  const texts = Array.from(
+    { length: 2000 },
+    (_, i) => `a photo of ${String(i)} cats on a red sofa, taken in ${String(1900 + (i % 120))}`,
+  );
+  await model.embedTexts(texts.slice(0, 8));
+  const turn = await longestTurn(async () => {
+    expect((await model.embedTexts(texts)).rows).toBe(2000);
+  });
+  expect(turn).toBeLessThan(20);
+});
+
+test('the check does see a loop that is held', async () => {
+  if (process.platform !== 'linux') return;
+  const turn = await longestTurn(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    const end = mainThreadMs() + 60;
+    while (mainThreadMs() < end);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  });
+  expect(turn).toBeGreaterThan(50);
+});
