@@ -1,4 +1,5 @@
 import type { Encoder } from './encoder.js';
+import { escape } from './json/patterns.js';
 import { toByteSymbols } from './json/pre-tokenizers.js';
 import { Bpe } from './pieces/bpe.js';
 import { WHITE_SPACE } from './python.js';
@@ -10,6 +11,20 @@ export const SPELLINGS = {
   openai: ['<|startoftext|>', '<|endoftext|>'],
   open_clip: ['<start_of_text>', '<end_of_text>'],
 } as const;
+
+const CONTRACTIONS = ["'s", "'t", "'re", "'ve", "'m", "'ll", "'d"];
+
+/**
+ * A literal in any letter case, as Python's `regex` matches it: the long s and the Kelvin sign too. The i flag
+ * will not do: JavaScript applies it to \p{L} as well, which then takes in U+0345.
+ */
+function anyCase(literal: string): string {
+  return Array.from(literal, (character) => {
+    const upper = character.toUpperCase();
+    const more = character === 's' ? '\u017f' : character === 'k' ? '\u212a' : '';
+    return upper === character ? escape(character) : `[${character}${upper}${more}]`;
+  }).join('');
+}
 
 /**
  * SimpleTokenizer of openai/CLIP and open_clip over an already cleaned text: the regular expression (case
@@ -45,11 +60,8 @@ export class ClipEncoder implements Encoder {
     this.after = [end];
     const [startText, endText] = SPELLINGS[spelling];
     this.#cache.set(startText, [start]).set(endText, [end]);
-    const specials = `${startText}|${endText}`.replaceAll(/<\||\|>/g, (part) => part.replace('|', '\\|'));
-    this.#pattern = new RegExp(
-      `${specials}|'s|'t|'re|'ve|'m|'ll|'d|\\p{L}+|\\p{N}|[^${WHITE_SPACE}\\p{L}\\p{N}]+`,
-      'giu',
-    );
+    const words = [startText, endText, ...CONTRACTIONS].map(anyCase).join('|');
+    this.#pattern = new RegExp(`${words}|\\p{L}+|\\p{N}|[^${WHITE_SPACE}\\p{L}\\p{N}]+`, 'gu');
   }
 
   idOf(token: string): number | undefined {

@@ -16,7 +16,9 @@ type VocabularyPlan = Pick<TextPlan, 'kind' | 'files' | 'spelling'>;
 export function loadEncoder(plan: VocabularyPlan): Encoder {
   const { tokenizer, vocab, model } = plan.files;
   if (plan.kind === 'sentencepiece' && model !== undefined) return loadSentencePiece(model);
-  if (plan.kind === 'tokenizer-json' && tokenizer !== undefined) return loadTokenizerJson(tokenizer).encoder;
+  if (plan.kind === 'tokenizer-json' && tokenizer !== undefined) {
+    return loadTokenizerJson(tokenizer, { lowercase: plan.cleaning === 'lower' });
+  }
   if (plan.kind === 'clip-bpe') return loadClipBpe(plan);
   if (plan.kind === 'clip-hf') return new JsonEncoder(clipHfConfig(readVocabMerges(plan)));
   const words = tokenizer !== undefined ? jsonVocabulary(tokenizer) : readVocabTxt(vocab ?? '');

@@ -2,12 +2,12 @@ import { DiptychError } from '../errors.js';
 import { WireFile } from '../models/onnx/wire.js';
 import type { Encoder } from './encoder.js';
 import { CharsMap } from './json/charsmap.js';
+import { cutBefore, keepsWords, MARK } from './pieces/cut.js';
 import { Unigram } from './pieces/unigram.js';
 import { collapse, lower, strip } from './python.js';
 
 const UNIGRAM = 1;
 const KIND = { unknown: 2, control: 3, defined: 4, unused: 5 } as const;
-const MARK = '\u2581';
 /** Python's string.punctuation. */
 const PUNCTUATION = /[!-/:-@[-`{-~]/g;
 const SPECIALS = /(<\/s>|<unk>)/;
@@ -122,6 +122,7 @@ class SentencePieceEncoder implements Encoder {
   readonly #model: Unigram;
   readonly #end: number;
   readonly #prefixLength: number;
+  readonly #byWord: boolean;
   readonly dropsRepeatedEnd = true;
   readonly largestId: number;
 
@@ -136,6 +137,7 @@ class SentencePieceEncoder implements Encoder {
     });
     this.#end = spec.ids.get('</s>') ?? spec.ids.get('<eos>') ?? 1;
     this.after = [this.#end];
+    this.#byWord = keepsWords(spec.ids.keys());
     this.#prefixLength = this.#pieces(spec.unknownPiece).length;
   }
 
@@ -170,6 +172,17 @@ class SentencePieceEncoder implements Encoder {
     if (this.#spec.removeExtraSpaces) normal = normal.replace(/ +/g, ' ').replace(/^ | $/g, '');
     if (normal === '') return [];
     if (this.#spec.dummyPrefix) normal = ` ${normal}`;
-    return this.#model.encode(normal.replaceAll(' ', MARK));
+    const marked = normal.replaceAll(' ', MARK);
+    if (!this.#byWord) return this.#model.encode(marked);
+    const ids: number[] = [];
+    let unknown = false;
+    for (const word of cutBefore(marked, MARK)) {
+      const own = this.#model.encode(word);
+      // Unknown characters on both sides of a cut would have been one unknown token.
+      const from = unknown && own[0] === this.#spec.unknownId ? 1 : 0;
+      for (let at = from; at < own.length; at++) ids.push(own[at] ?? 0);
+      unknown = own.length > 0 && own[own.length - 1] === this.#spec.unknownId;
+    }
+    return ids;
   }
 }

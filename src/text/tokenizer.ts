@@ -116,8 +116,9 @@ export class PlanTokenizer implements Tokenizer {
   }
 }
 
+const SURROGATE = /[\ud800-\udfff]/;
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
 function wellFormed(text: string): string {
-  return text.replace(LONE_SURROGATE, '\ufffd');
+  return !SURROGATE.test(text) ? text : text.replace(LONE_SURROGATE, '\ufffd');
 }

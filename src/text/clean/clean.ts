@@ -1,5 +1,5 @@
 import type { CleaningRule } from '../types.js';
-import { collapse, lower, lowerEach, splitJoin, strip } from '../python.js';
+import { collapse, lower, splitJoin, strip } from '../python.js';
 import { fixText } from './fix-text.js';
 import { unescapeHtml } from './html.js';
 
@@ -12,9 +12,9 @@ const PLAIN = /^[!-%'-;=-~]+(?: [!-%'-;=-~]+)*$/;
 export function cleaner(rule: CleaningRule): (text: string) => string {
   switch (rule) {
     case 'none':
-      return (text) => text;
+    // Lower-casing that comes after the special tokens is the encoder's.
     case 'lower':
-      return lowerEach;
+      return (text) => text;
     case 'openai':
       return (text) => (PLAIN.test(text) ? lower(text) : lower(strip(collapse(basic(text)))));
     case 'open_clip':

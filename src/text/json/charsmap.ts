@@ -17,6 +17,35 @@ export class CharsMap {
     this.#block = blob.subarray(4 + size);
   }
 
+  /** Whether no entry is made of printable ASCII alone: such a text stays as it is. */
+  #keepsAscii: boolean | undefined;
+
+  #isStable(text: string): boolean {
+    if (!PRINTABLE.test(text)) return false;
+    this.#keepsAscii ??= this.#checkAscii();
+    return this.#keepsAscii;
+  }
+
+  #checkAscii(): boolean {
+    for (let first = 0x20; first < 0x7f; first++) {
+      const one = this.#step(offset(this.#units[0] ?? 0), first);
+      if (one === null) continue;
+      if (one.leaf) return false;
+      for (let second = 0x20; second < 0x7f; second++)
+        if (this.#step(one.node, second) !== null) return false;
+    }
+    return true;
+  }
+
+  /** The node after a byte, and whether an entry ends there; null where no entry goes on so. */
+  #step(node: number, byte: number): { node: number; leaf: boolean } | null {
+    const at = node ^ byte;
+    const unit = this.#units[at] ?? 0;
+    // Label (low byte, with the leaf bit) must equal the byte.
+    if ((unit & 0x800000ff) >>> 0 !== byte) return null;
+    return { node: at ^ offset(unit), leaf: ((unit >>> 8) & 1) === 1 };
+  }
+
   get empty(): boolean {
     return this.#units.length === 0;
   }
@@ -25,7 +54,7 @@ export class CharsMap {
    * SentencePiece's own way: at each position the longest entry is replaced, else one character is kept.
    */
   normalizeLongest(text: string): string {
-    if (this.empty) return text;
+    if (this.empty || this.#isStable(text)) return text;
     const bytes = Buffer.from(text, 'utf8');
     const parts: Buffer[] = [];
     let at = 0;
@@ -48,7 +77,7 @@ export class CharsMap {
    * that begins it; of any other, each character by itself.
    */
   normalizeGraphemes(text: string): string {
-    if (this.empty) return text;
+    if (this.empty || this.#isStable(text)) return text;
     let out = '';
     for (const grapheme of graphemes(text)) {
       const whole = Buffer.byteLength(grapheme, 'utf8') < 6 ? this.#replace(grapheme) : undefined;
@@ -73,17 +102,12 @@ export class CharsMap {
 
   #lookup(bytes: Buffer, start: number, longest: boolean): { value: Buffer; length: number } | undefined {
     let found: { value: Buffer; length: number } | undefined;
-    let node = 0;
-    let unit = this.#units[0] ?? 0;
-    node ^= offset(unit);
+    let node = offset(this.#units[0] ?? 0);
     for (let at = start; at < bytes.length; at++) {
-      const byte = bytes[at] ?? 0;
-      node ^= byte;
-      unit = this.#units[node] ?? 0;
-      // Label (low byte, with the leaf bit) must equal the byte.
-      if ((unit & 0x800000ff) >>> 0 !== byte) break;
-      node ^= offset(unit);
-      if (((unit >>> 8) & 1) !== 1) continue;
+      const next = this.#step(node, bytes[at] ?? 0);
+      if (next === null) break;
+      node = next.node;
+      if (!next.leaf) continue;
       const leaf = (this.#units[node] ?? 0) & 0x7fffffff;
       const end = this.#block.indexOf(0, leaf);
       found = { value: this.#block.subarray(leaf, end < 0 ? undefined : end), length: at + 1 - start };
@@ -103,6 +127,7 @@ function utf8Width(first: number): number {
   return first < 0xf0 ? 3 : 4;
 }
 
+const PRINTABLE = /^[\x20-\x7e]*$/;
 const segmenter = new Intl.Segmenter('und', { granularity: 'grapheme' });
 // eslint-disable-next-line no-control-regex -- ASCII without CR, whose only multi-character grapheme is CR LF
 const PLAIN = /^[\x00-\x0c\x0e-\x7f]*$/;

@@ -94,6 +94,7 @@ export function toByteSymbols(text: string): string {
 
 /** SplitDelimiterBehavior of Hugging Face's tokenizers. */
 function split(text: string, pattern: RegExp, behavior: string, invert: boolean): string[] {
+  if (!invert && text.search(pattern) < 0) return text === '' ? [] : [text];
   const spans: { text: string; delimiter: boolean }[] = [];
   let last = 0;
   for (const match of text.matchAll(pattern)) {

@@ -1,7 +1,9 @@
 import { DiptychError } from '../../errors.js';
 import { at, readJson, type Json } from '../../models/json.js';
 import type { Encoder } from '../encoder.js';
+import { cutBefore } from '../pieces/cut.js';
 import { AddedTokens } from './added-tokens.js';
+import { lowerEach } from '../python.js';
 import { compileModel, type PieceModel } from './model.js';
 import { compileNormalizer, type Normalizer } from './normalizers.js';
 import { compilePostProcessor } from './post-processor.js';
@@ -20,8 +22,11 @@ export class JsonEncoder implements Encoder {
   readonly #rest: readonly PreTokenizer[];
   readonly #cache = new Map<string, readonly number[]>();
 
-  constructor(config: Json) {
-    const normalizer: Normalizer | null = compileNormalizer(config['normalizer']);
+  /** `lowercase`: before the file's own normaliser, as transformers' Siglip2Tokenizer does. */
+  constructor(config: Json, options: { readonly lowercase?: boolean } = {}) {
+    const own: Normalizer | null = compileNormalizer(config['normalizer']);
+    const normalizer: Normalizer | null =
+      options.lowercase === true ? (text) => (own ?? ((same) => same))(lowerEach(text)) : own;
     this.model = compileModel(config['model']);
     this.#added = new AddedTokens(config['added_tokens'], normalizer);
     let largest = -1;
@@ -62,7 +67,8 @@ export class JsonEncoder implements Encoder {
     for (const stage of this.#rest) words = words.flatMap((word) => stage(word, false));
     const cut = this.model.cut;
     if (cut !== null) words = words.flatMap((word) => cutBefore(word, cut));
-    const ids = words.flatMap((word) => this.model.encode(word));
+    const ids: number[] = [];
+    for (const word of words) for (const id of this.model.encode(word)) ids.push(id);
     // Whole captions of a tokenizer without word splitting would only fill the cache.
     if (piece.length <= 64) {
       if (this.#cache.size >= CACHE_LIMIT) this.#cache.clear();
@@ -72,21 +78,8 @@ export class JsonEncoder implements Encoder {
   }
 }
 
-/** Cuts before each mark that follows another character. */
-function cutBefore(text: string, mark: string): string[] {
-  const out: string[] = [];
-  let start = 0;
-  for (let next = text.indexOf(mark, 1); next >= 0; next = text.indexOf(mark, next + 1)) {
-    if (text[next - 1] === mark) continue;
-    out.push(text.slice(start, next));
-    start = next;
-  }
-  out.push(text.slice(start));
-  return out;
-}
-
 /** Compiles the tokenizer.json of a model folder. Throws MODEL_INVALID or MODEL_UNSUPPORTED naming the file. */
-export function loadTokenizerJson(file: string): { encoder: JsonEncoder; json: Json } {
+export function loadTokenizerJson(file: string, options: { readonly lowercase?: boolean } = {}): JsonEncoder {
   const json = readJson(file);
   if (at(json, 'model') === undefined) {
     throw new DiptychError('MODEL_INVALID', 'has no "model": this is no tokenizer.json; fetch it again', {
@@ -94,7 +87,7 @@ export function loadTokenizerJson(file: string): { encoder: JsonEncoder; json: J
     });
   }
   try {
-    return { encoder: new JsonEncoder(json), json };
+    return new JsonEncoder(json, options);
   } catch (cause) {
     if (!(cause instanceof RangeError) && !(cause instanceof SyntaxError)) throw cause;
     throw new DiptychError(

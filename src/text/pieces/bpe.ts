@@ -1,3 +1,5 @@
+import { MergeTable } from './merge-table.js';
+
 /** Words up to this many symbols are merged by scanning; longer ones by a heap (a scan costs n^2). */
 const SCAN_LIMIT = 48;
 /** Bound of the word cache: 64k words are about 10 MB and cover 10,000 captions many times over. */
@@ -18,8 +20,7 @@ export interface BpeOptions {
 /** Byte-pair encoding of one word: merge the pair of lowest rank, leftmost first, until none is left. */
 export class Bpe {
   readonly #vocabulary: ReadonlyMap<string, number>;
-  readonly #merges = new Map<number, Merge>();
-  readonly #size: number;
+  readonly #merges: MergeTable;
   readonly #options: BpeOptions;
   readonly #cache = new Map<string, readonly number[]>();
   readonly #bytes: readonly (number | undefined)[];
@@ -31,17 +32,13 @@ export class Bpe {
   ) {
     this.#vocabulary = vocabulary;
     this.#options = options;
-    let largest = 0;
-    for (const id of vocabulary.values()) if (id > largest) largest = id;
-    this.#size = largest + 1;
+    this.#merges = new MergeTable(merges.length);
     for (const [rank, [left, right]] of merges.entries()) {
       const a = vocabulary.get(left);
       const b = vocabulary.get(right);
       const id = vocabulary.get(left + right);
       // A merge whose parts or result are no tokens can never apply.
-      if (a === undefined || b === undefined || id === undefined) continue;
-      const key = a * this.#size + b;
-      if (!this.#merges.has(key)) this.#merges.set(key, { rank, id });
+      if (a !== undefined && b !== undefined && id !== undefined) this.#merges.add(a, b, rank, id);
     }
     this.#bytes = Array.from({ length: 256 }, (_, byte) =>
       vocabulary.get(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`),
@@ -103,18 +100,21 @@ export class Bpe {
   }
 
   #scan(symbols: number[]): number[] {
+    const merges = this.#merges;
     for (;;) {
-      let best: Merge | undefined;
+      let best = -1;
+      let lowest = Infinity;
       let where = -1;
       for (let at = 0; at + 1 < symbols.length; at++) {
-        const merge = this.#merges.get((symbols[at] ?? 0) * this.#size + (symbols[at + 1] ?? 0));
-        if (merge !== undefined && (best === undefined || merge.rank < best.rank)) {
-          best = merge;
+        const slot = merges.find(symbols[at] ?? 0, symbols[at + 1] ?? 0);
+        if (slot >= 0 && merges.rank(slot) < lowest) {
+          best = slot;
+          lowest = merges.rank(slot);
           where = at;
         }
       }
-      if (best === undefined) return symbols;
-      symbols.splice(where, 2, best.id);
+      if (best < 0) return symbols;
+      symbols.splice(where, 2, merges.id(best));
     }
   }
 
@@ -128,17 +128,16 @@ export class Bpe {
     const offer = (left: number): void => {
       const right = next[left] ?? -1;
       if (left < 0 || right < 0) return;
-      const key = (ids[left] ?? 0) * this.#size + (ids[right] ?? 0);
-      const merge = this.#merges.get(key);
-      if (merge !== undefined) heap.push({ rank: merge.rank, id: merge.id, at: left, key });
+      const slot = this.#merges.find(ids[left] ?? 0, ids[right] ?? 0);
+      if (slot >= 0) heap.push({ rank: this.#merges.rank(slot), at: left, slot });
     };
     for (let at = 0; at + 1 < count; at++) offer(at);
     for (let pair = heap.pop(); pair !== undefined; pair = heap.pop()) {
       const left = pair.at;
       const right = next[left] ?? -1;
       if ((ids[left] ?? -1) < 0 || right < 0) continue;
-      if ((ids[left] ?? 0) * this.#size + (ids[right] ?? 0) !== pair.key) continue;
-      ids[left] = pair.id;
+      if (this.#merges.find(ids[left] ?? 0, ids[right] ?? 0) !== pair.slot) continue;
+      ids[left] = this.#merges.id(pair.slot);
       ids[right] = -1;
       const after = next[right] ?? -1;
       next[left] = after;
@@ -151,14 +150,10 @@ export class Bpe {
   }
 }
 
-interface Merge {
+interface Pair {
   readonly rank: number;
-  readonly id: number;
-}
-
-interface Pair extends Merge {
   readonly at: number;
-  readonly key: number;
+  readonly slot: number;
 }
 
 /** Binary min-heap by rank, then position. */
