@@ -10,7 +10,7 @@ import { JsonEncoder, loadTokenizerJson } from './json/tokenizer-json.js';
 import { loadSentencePiece } from './sentencepiece.js';
 
 /** The part of a text plan that a vocabulary is read by. */
-type VocabularyPlan = Pick<TextPlan, 'kind' | 'files' | 'spelling'>;
+type VocabularyPlan = Pick<TextPlan, 'kind' | 'files' | 'spelling'> & Partial<Pick<TextPlan, 'cleaning'>>;
 
 /** Reads the vocabulary files of a plan. Throws MODEL_INVALID or MODEL_UNSUPPORTED naming the file. */
 export function loadEncoder(plan: VocabularyPlan): Encoder {
