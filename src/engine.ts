@@ -345,6 +345,7 @@ export async function loadModel(name = 'diptych-mini', options?: ModelOptions): 
     dtype: resolved.dtype,
     textCleaning: resolved.textCleaning,
     ...(resolved.logitScale === null ? {} : { logitScale: resolved.logitScale }),
+    ...(resolved.logitBias === null ? {} : { logitBias: resolved.logitBias }),
   });
   for (const warning of description.warnings) resolved.onWarning(`${description.name}: ${warning}`);
   return new Model(description, resolved);

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { DiptychError } from './errors.js';
-import type { TextCleaning, LongText } from './text/types.js';
-import type { Dtype } from './models/card.js';
+import type { LongText, TextCleaning } from './text/types.js';
+import type { GraphDtype } from './models/card.js';
 
 /** Where the encoders run. `auto`: CUDA where it is usable, else the CPU, saying so. */
 export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
@@ -11,7 +11,7 @@ export interface ModelOptions {
   /** Default `auto`. An explicit `cuda` fails where CUDA cannot be used. */
   readonly device?: Device;
   /** Which weights to load. Default `auto`: fp32 on the CPU (int8 where there is nothing else), fp16 on CUDA. */
-  readonly dtype?: 'auto' | Dtype;
+  readonly dtype?: 'auto' | GraphDtype;
   /** Items per encoder run. Default `auto`. A graph with a fixed batch overrides it. */
   readonly batchSize?: number | 'auto';
   /** Decode threads. Default: the cores this process may use. */
@@ -36,6 +36,8 @@ export interface ModelOptions {
   readonly normalize?: boolean;
   /** Logit scale to use instead of the folder's, as a factor (100 for CLIP). */
   readonly logitScale?: number;
+  /** Logit bias where the folder does not tell it (SigLIP's trained -12.9 or so). */
+  readonly logitBias?: number;
   /** Called with one sentence for everything the user should know but that does not stop the work. */
   readonly onWarning?: (message: string) => void;
 }
@@ -43,7 +45,7 @@ export interface ModelOptions {
 /** {@link ModelOptions} after parsing: complete, checked, frozen. */
 export interface ResolvedModelOptions {
   readonly device: Device;
-  readonly dtype: 'auto' | Dtype;
+  readonly dtype: 'auto' | GraphDtype;
   readonly batchSize: number | 'auto';
   readonly workers: number;
   readonly threads: number;
@@ -56,6 +58,7 @@ export interface ResolvedModelOptions {
   readonly longText: LongText;
   readonly normalize: boolean;
   readonly logitScale: number | null;
+  readonly logitBias: number | null;
   readonly onWarning: (message: string) => void;
 }
 
@@ -189,7 +192,7 @@ const device: Reader<Device> = (value, name) =>
 
 const modelReaders: Readers<ResolvedModelOptions> = {
   device,
-  dtype: read.oneOf('auto', 'fp32', 'fp16', 'int8'),
+  dtype: read.oneOf('auto', 'fp32', 'fp16', 'int8', 'uint8', 'q4', 'q4f16', 'bnb4'),
   batchSize: read.either(isAuto, read.integer(1, 65536)),
   workers: read.integer(1, 1024),
   threads: read.integer(1, 1024),
@@ -198,13 +201,14 @@ const modelReaders: Readers<ResolvedModelOptions> = {
   maxPixels: read.integer(1),
   maxBytes: read.integer(1),
   allowTruncated: read.boolean,
-  textCleaning: read.oneOf('auto', 'none', 'openai', 'open_clip', 'canonicalize'),
+  textCleaning: read.oneOf('auto', 'none', 'openai', 'open_clip', 'canonicalize', 'hf_slow', 'cn_clip'),
   longText: read.oneOf('error', 'truncate', 'pool'),
   normalize: read.boolean,
   logitScale: read.number(
     (value) => Number.isFinite(value) && value > 0,
     'a positive number (the factor, as 100)',
   ),
+  logitBias: read.number((value) => Number.isFinite(value), 'a finite number'),
   onWarning: read.callback,
 };
 
@@ -231,6 +235,7 @@ export function parseModelOptions(
       longText: 'truncate',
       normalize: true,
       logitScale: null,
+      logitBias: null,
       onWarning: (message) => {
         process.emitWarning(message, 'DiptychWarning');
       },

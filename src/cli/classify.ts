@@ -9,6 +9,7 @@ import {
   addModelFlags,
   addTextFlags,
   modelOptions,
+  finiteNumber,
   positiveNumber,
   wholeNumber,
 } from './flags.js';
@@ -116,6 +117,7 @@ export function registerClassify(program: Command, terminal: Terminal): void {
     )
     .option('--top <k>', 'labels to show per image (default: 3, all with --json)', wholeNumber(1))
     .option('--logit-scale <x>', "the model's trained factor, where its folder lacks it", positiveNumber)
+    .option('--logit-bias <x>', "the model's trained bias (SigLIP), where its folder lacks it", finiteNumber)
     .addHelpText(
       'after',
       `

@@ -8,6 +8,7 @@ import {
   addModelFlags,
   addTextFlags,
   modelOptions,
+  finiteNumber,
   positiveNumber,
   wholeNumber,
 } from './flags.js';
@@ -165,6 +166,7 @@ export function registerEmbed(program: Command, terminal: Terminal): void {
     .option('--shard <i/n>', "this machine's share of the inputs, as 0/4", parseShare)
     .option('--no-normalize', "keep the towers' own lengths")
     .option('--logit-scale <x>', "the model's trained factor, where its folder lacks it", positiveNumber)
+    .option('--logit-bias <x>', "the model's trained bias (SigLIP), where its folder lacks it", finiteNumber)
     .addHelpText(
       'after',
       `

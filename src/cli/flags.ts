@@ -1,6 +1,8 @@
 import { InvalidArgumentError, Option, type Command, type OptionValues } from 'commander';
 import { DiptychError } from '../errors.js';
+import { GRAPH_DTYPES } from '../models/card.js';
 import type { Device, ModelOptions } from '../options.js';
+import { TEXT_CLEANINGS } from '../text/types.js';
 
 /** Typed access to what commander parsed. */
 export class Flags {
@@ -100,7 +102,7 @@ export function addModelFlags(command: Command, defaultModel: string | null = 'd
       new Option('--device <name>', 'auto, cpu, cuda or cuda:N').argParser(deviceName).default('auto'),
     )
     .addOption(
-      new Option('--dtype <type>', 'which weights').choices(['auto', 'fp32', 'fp16', 'int8']).default('auto'),
+      new Option('--dtype <type>', 'which weights').choices(['auto', ...GRAPH_DTYPES]).default('auto'),
     )
     .addOption(
       new Option('--batch-size <n>', 'items per encoder run, or auto').argParser(batchSize).default('auto'),
@@ -118,7 +120,7 @@ export function addTextFlags(command: Command): Command {
         '--text-cleaning <how>',
         "mending before the tokenizer; auto: as the model's official Python",
       )
-        .choices(['auto', 'none', 'openai', 'open_clip', 'canonicalize'])
+        .choices([...TEXT_CLEANINGS])
         .default('auto'),
     )
     .addOption(
@@ -160,16 +162,17 @@ export function modelOptions(flags: Flags, onWarning: (message: string) => void)
   };
   return {
     device: device(flags),
-    dtype: flags.choice('dtype', 'auto', 'fp32', 'fp16', 'int8'),
+    dtype: flags.choice('dtype', 'auto', ...GRAPH_DTYPES),
     batchSize: flags.number('batchSize') ?? 'auto',
     ...optional('workers', flags.number('workers')),
     ...optional('threads', flags.number('threads')),
     ...optional('maxPixels', flags.number('maxPixels')),
     ...optional('logitScale', flags.number('logitScale')),
+    ...optional('logitBias', flags.number('logitBias')),
     decode: flags.choice('decode', 'exact', 'fast'),
     autoOrient: flags.boolean('autoOrient'),
     allowTruncated: flags.boolean('allowTruncated'),
-    textCleaning: flags.choice('textCleaning', 'auto', 'none', 'openai', 'open_clip', 'canonicalize'),
+    textCleaning: flags.choice('textCleaning', ...TEXT_CLEANINGS),
     longText: flags.choice('longText', 'truncate', 'error', 'pool'),
     normalize: flags.has('normalize') ? flags.boolean('normalize') : true,
     onWarning,

@@ -4,7 +4,8 @@ import type { CleaningRule, TextCleaning } from '../text/types.js';
 /** Precision that a user asks for; `int8` covers `_int8`, `_quantized` and `_uint8`. */
 export type Dtype = 'fp32' | 'fp16' | 'int8';
 /** Precision of a graph's weights, as its file is named. */
-export type GraphDtype = Dtype | 'uint8' | 'q4' | 'q4f16' | 'bnb4';
+export const GRAPH_DTYPES = ['fp32', 'fp16', 'int8', 'uint8', 'q4', 'q4f16', 'bnb4'] as const;
+export type GraphDtype = (typeof GRAPH_DTYPES)[number];
 /** How scores become probabilities: softmax over the labels (CLIP) or a sigmoid each (SigLIP). */
 export type Activation = 'softmax' | 'sigmoid';
 

@@ -12,6 +12,7 @@ interface Reference {
   readonly token_ids: readonly (readonly number[])[];
   readonly images: readonly string[];
   readonly logit_scale: number | null;
+  readonly logit_bias: number | null;
   readonly embedding_dim: number | null;
 }
 
@@ -27,7 +28,10 @@ describe.each(cases)('$name of $where', ({ folder }) => {
   const expected = (name: string): string => join(folder, 'reference', `${name}.npy`);
   let model: Model;
   beforeAll(async () => {
-    const scale = reference.logit_scale === null ? {} : { logitScale: reference.logit_scale };
+    const scale = {
+      ...(reference.logit_scale === null ? {} : { logitScale: reference.logit_scale }),
+      ...(reference.logit_bias === null ? {} : { logitBias: reference.logit_bias }),
+    };
     model = await loadModel(folder, { ...scale, onWarning: () => undefined });
   });
   afterAll(() => model.close());

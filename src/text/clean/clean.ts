@@ -11,8 +11,8 @@ const PLAIN = /^[!-%'-;=-~]+(?: [!-%'-;=-~]+)*$/;
 /** The function for a cleaning rule. Sources: simple_tokenizer.py of openai/CLIP, tokenizer.py of open_clip. */
 export function cleaner(rule: CleaningRule): (text: string) => string {
   switch (rule) {
+    // Lower-casing ("lower") comes after the special tokens: it is the encoder's.
     case 'none':
-    // Lower-casing that comes after the special tokens is the encoder's.
     case 'lower':
       return (text) => text;
     case 'openai':
