@@ -1,7 +1,7 @@
 import { DiptychError } from '../errors.js';
 import type { FloatInput, GraphDtype, GraphInputs, GraphPlan, IdleInput, IntegerInput } from './card.js';
 import type { OnnxHeader, ValueInfo } from './onnx/header.js';
-import { isNormalized } from './onnx/inspect.js';
+import { isNormalized, widthOf } from './onnx/inspect.js';
 
 export type Side = 'image' | 'text' | 'match' | 'decoder';
 
@@ -112,7 +112,7 @@ export function pixelSize(header: OnnxHeader): readonly [number, number] | null 
 export function outputDim(header: OnnxHeader, name: string): number | null {
   const dims = header.outputs.find((value) => value.name === name)?.dims ?? [];
   const last = dims[dims.length - 1];
-  return typeof last === 'number' ? last : null;
+  return typeof last === 'number' ? last : widthOf(header, name);
 }
 
 function inputOf(inputs: GraphInputs, name: string): FloatInput | IntegerInput | undefined {

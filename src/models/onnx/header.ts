@@ -89,11 +89,15 @@ function readModel(file: string, wire: WireFile): OnnxHeader {
     external: new Map(),
   };
   let graphs = 0;
+  let opsets = 0;
   for (const field of wire.fields(0, wire.size)) {
+    if (field.number === 8) opsets++;
     if (field.number !== 7 || field.wire !== 2) continue;
     graphs++;
     readGraph(wire, field, build);
   }
+  // Writers put the operator sets last: a file that is cut between two fields lacks them.
+  if (graphs > 0 && opsets === 0) throw new RangeError('its operator sets are missing');
   if (graphs === 0 || build.outputs.length === 0) {
     throw invalid(file, 'holds no ONNX graph with outputs; export the model again');
   }

@@ -130,3 +130,36 @@ function scalarOf(header: OnnxHeader, by: ReadonlyMap<string, GraphNode>, name: 
   const inner = scalarOf(header, by, node.inputs[0] ?? '');
   return inner === null ? null : node.op === 'Exp' ? Math.exp(inner) : inner;
 }
+
+/** Operators that keep the last dimension of their first input. */
+const SAME_WIDTH = new Set(['Div', 'Cast', 'Identity', 'Squeeze', 'Mul', 'LpNormalization', 'Gather', 'Slice']);
+
+/**
+ * Size of an output's last dimension from the weights behind it, where its shape does not tell: exporters leave
+ * it free when the graph normalises. Null where nothing tells.
+ */
+export function widthOf(header: OnnxHeader, output: string): number | null {
+  const by = producers(header);
+  const shapeOf = (name: string): readonly number[] | undefined => {
+    const shape = header.shapes.get(name);
+    const source = by.get(name);
+    return shape ?? (source?.op === 'Cast' ? shapeOf(source.inputs[0] ?? '') : undefined);
+  };
+  let name = output;
+  for (let step = 0; step < 8; step++) {
+    const node = by.get(name);
+    if (node === undefined) return null;
+    const [first = '', second = '', third = ''] = node.inputs;
+    if (node.op === 'MatMul') return shapeOf(second)?.at(-1) ?? null;
+    if (node.op === 'Gemm') return shapeOf(third)?.at(-1) ?? null;
+    if (node.op === 'LayerNormalization') return shapeOf(second)?.at(-1) ?? null;
+    if (node.op === 'Add') {
+      const bias = shapeOf(first) ?? shapeOf(second);
+      if (bias?.length === 1) return bias[0] ?? null;
+      return null;
+    }
+    if (!SAME_WIDTH.has(node.op)) return null;
+    name = first;
+  }
+  return null;
+}
