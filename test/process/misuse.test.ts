@@ -37,7 +37,7 @@ describe('misuse of the public API', () => {
 
   test.each(JUNK.map((value) => [value]))('embedImages(%p)', async (value) => {
     await typedError(() => model.embedImages(wrong(value)));
-    await typedError(() => model.embedImages([wrong(value)]));
+    await typedError(() => model.embedImages([wrong<string>(value)]));
   });
 
   test.each(JUNK.map((value) => [value]))('embedTexts(%p)', async (value) => {

@@ -27,7 +27,7 @@ export function fakeEmbedder(
   return {
     seconds: { preprocess: 1, tokenize: 0, encode: 2 },
     async *embedStream(source): AsyncGenerator<EmbeddedBatch, void, undefined> {
-      const waiting = { image: [] as { index: number; content: string }[], text: [] as typeof waiting.image };
+      const waiting: Record<'image' | 'text', { index: number; content: string }[]> = { image: [], text: [] };
       let index = 0;
       let batches = 0;
       const take = (kind: 'image' | 'text'): EmbeddedBatch => {

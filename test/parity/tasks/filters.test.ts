@@ -13,7 +13,7 @@ import {
 import { linearScores, nearTargets, pairScores } from '#diptych/tasks/filters/scores.js';
 import { combineUids, uidsFromNpy, uidsToNpy } from '#diptych/tasks/filters/uids.js';
 import { WordNet } from '#diptych/tasks/wordnet.js';
-import { local } from '../../support/fixtures.ts';
+import { local } from '../../support/fixtures.js';
 
 interface Golden {
   readonly wordnet: Record<

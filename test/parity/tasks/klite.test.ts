@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { knowledgePrompts, parseKnowledge, wordnetKnowledge } from '#diptych/tasks/knowledge/klite.js';
 import { splitWords } from '#diptych/tasks/knowledge/words.js';
 import { WordNet } from '#diptych/tasks/wordnet.js';
-import { local } from '../../support/fixtures.ts';
+import { local } from '../../support/fixtures.js';
 
 interface Golden {
   readonly words: [string, string[]][];

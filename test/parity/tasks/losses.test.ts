@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { clipLoss, siglipLoss, type ContrastiveLoss } from '#diptych/tasks/contrastive.js';
-import { maxDifference } from '../../support/compare.ts';
-import { local } from '../../support/fixtures.ts';
-import { readFloats } from '../../support/npy.ts';
+import { maxDifference } from '../../support/compare.js';
+import { local } from '../../support/fixtures.js';
+import { readFloats } from '../../support/npy.js';
 
 interface Numbers {
   readonly loss: number;

@@ -13,7 +13,7 @@ import {
 } from '#diptych/tasks/metaclip/balance.js';
 import { EntryMatcher } from '#diptych/tasks/metaclip/matcher.js';
 import { bigramInformation, buildLanguageMetadata, buildMetadata } from '#diptych/tasks/metaclip/metadata.js';
-import { local } from '../../support/fixtures.ts';
+import { local } from '../../support/fixtures.js';
 
 type Counts = Record<string, number>;
 interface Golden {

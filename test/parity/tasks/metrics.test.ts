@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { classificationMetrics, meanAveragePrecision } from '#diptych/tasks/metrics.js';
 import { benchmarkMetrics, retrievalFromScores, retrievalMetrics } from '#diptych/tasks/retrieval.js';
-import { local } from '../../support/fixtures.ts';
+import { local } from '../../support/fixtures.js';
 
 interface Golden {
   readonly classification: {
