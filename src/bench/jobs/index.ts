@@ -1,16 +1,24 @@
 import { native } from '../../native/load.js';
 import type { JobFactory } from '../job.js';
+import { encodeJob } from './encode.js';
 import { decodeJob, preprocessJob, resizeJob } from './images.js';
 import { limitJob } from './limits.js';
+import { embedImagesJob, embedTextsJob, memoryJob, startJob, tokenizeJob } from './model.js';
 import { denseJob, topKJob } from './similarity.js';
 
 /** What a Diptych host can be asked to do, by name. */
 export const jobs: Readonly<Record<string, JobFactory>> = {
   decode: decodeJob,
   dense: denseJob,
+  'embed-images': embedImagesJob,
+  'embed-texts': embedTextsJob,
+  encode: encodeJob,
   limit: limitJob,
+  memory: memoryJob,
   preprocess: preprocessJob,
   resize: resizeJob,
+  start: startJob,
+  tokenize: tokenizeJob,
   topk: topKJob,
 };
 

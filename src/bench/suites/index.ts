@@ -1,8 +1,22 @@
 import type { Suite } from '../types.js';
+import { embedSuite } from './embed.js';
+import { encoderSuite } from './encoder.js';
 import { machineSuite } from './machine.js';
 import { preprocessSuite } from './preprocess.js';
+import { memorySuite, startSuite } from './process.js';
 import { resizeSuite } from './resize.js';
 import { similaritySuite } from './similarity.js';
+import { tokenizeSuite } from './tokenize.js';
 
 /** In the order in which they run. */
-export const suites: readonly Suite[] = [machineSuite, preprocessSuite, resizeSuite, similaritySuite];
+export const suites: readonly Suite[] = [
+  machineSuite,
+  preprocessSuite,
+  resizeSuite,
+  tokenizeSuite,
+  similaritySuite,
+  encoderSuite,
+  embedSuite,
+  startSuite,
+  memorySuite,
+];

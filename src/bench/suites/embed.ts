@@ -1,0 +1,139 @@
+import { ownPhotos, photos } from '../data.js';
+import { makeUnitRows } from '../data.js';
+import { visionFile, visionFolder } from '../towers.js';
+import { join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import type { BenchSettings, CasePlan, Params, SubjectPlan, Suite } from '../types.js';
+
+const CLIP: Params = {
+  size: 224,
+  mean: [0.48145466, 0.4578275, 0.40821073],
+  std: [0.26862954, 0.26130258, 0.27577711],
+};
+
+const BATCH = 8;
+
+function own(name: string, role: 'own' | 'limit', job: string, params: Params, threads: number): SubjectPlan {
+  return {
+    name,
+    role,
+    host: { kind: 'diptych', threads },
+    job,
+    params: { ...params, threads },
+    expect: role === 'own' ? 'same' : 'skip',
+  };
+}
+
+/** The same photos, repeated to `count`. */
+function repeated(files: readonly string[], count: number): string[] {
+  return Array.from({ length: count }, (_, i) => files[i % files.length] ?? '');
+}
+
+/** All of the way from files to vectors with one tower; `bound` says which stage it waits for. */
+async function towerCase(
+  bound: 'encoder-bound' | 'decode-bound',
+  files: readonly string[],
+  settings: BenchSettings,
+): Promise<CasePlan> {
+  const { scratch, smoke, threads } = settings;
+  const encoder = bound === 'encoder-bound';
+  const folder = await visionFolder(scratch, encoder ? 'vit-b32' : 'trivial', smoke);
+  const data = join(scratch, 'embed-pixels.f32');
+  await writeFile(data, new Uint8Array(makeUnitRows(BATCH, 3 * 224 * 224, 5).buffer));
+  const file = visionFile(folder);
+  const tensors = { file, input: 'pixel_values', output: 'image_embeds', dtype: 'float32', shape: [BATCH, 3, 224, 224], data };
+  const limit = encoder
+    ? { ...own('encoder only', 'limit', 'encode', tensors, threads), work: BATCH }
+    : own('image path only', 'limit', 'preprocess', { files }, threads);
+  const peers: SubjectPlan[] = [
+    {
+      name: 'transformers.js',
+      role: 'peer',
+      host: { kind: 'node', peer: 'transformers', threads },
+      job: 'embed',
+      params: { folder, files, batch: BATCH, threads },
+      expect: 'noted',
+    },
+    {
+      name: 'onnxruntime + Pillow (2 workers)',
+      role: 'peer',
+      host: { kind: 'python', peer: 'onnxruntime', threads },
+      job: 'embed',
+      params: { ...CLIP, file, input: 'pixel_values', output: 'image_embeds', files, batch: BATCH },
+      expect: 'noted',
+    },
+  ];
+  return {
+    suite: 'embed',
+    name: `${bound}: ${encoder ? 'ViT-B/32 (random weights)' : 'a trivial tower'}, ${String(files.length)} JPEGs, ${String(threads)} threads`,
+    unit: 'images/s',
+    quantity: 'rate',
+    work: files.length,
+    subjects: [own('diptych', 'own', 'embed-images', { model: folder, files, batch: BATCH }, threads), limit, ...peers],
+    check: { kind: 'close', reference: 'diptych', tolerance: 1e-4 },
+    bars: [
+      { text: 'against transformers.js', of: 'diptych', over: 'transformers.js', quantity: 'rate', atLeast: encoder ? 1.2 : 8 },
+      {
+        text: 'against Python onnxruntime and Pillow',
+        of: 'diptych',
+        over: 'onnxruntime + Pillow (2 workers)',
+        quantity: 'rate',
+        atLeast: encoder ? 1.08 : 2.5,
+      },
+    ],
+    limits: [
+      {
+        subject: limit.name,
+        cost: 1,
+        text: encoder ? 'share of the encoder alone' : 'share of the image path alone',
+        atLeast: { diptych: encoder ? 0.95 : 0.92 },
+      },
+    ],
+  };
+}
+
+/** The bundled model, or the user's own. */
+function modelCases(files: readonly string[], { model, threads, smoke }: BenchSettings): CasePlan[] {
+  const name = model ?? 'diptych-mini';
+  const short = Array.from({ length: smoke ? 4 : 64 }, (_, i) => `a photo of number ${String(i)}`);
+  const long = short.map((caption) => `${caption}, ${'which goes on and on about what can be seen in it '.repeat(12)}`);
+  const texts = (subject: string, list: readonly string[]): SubjectPlan => ({
+    ...own(subject, 'own', 'embed-texts', { model: name, texts: list }, threads),
+    expect: 'skip',
+  });
+  const base = { suite: 'embed', quantity: 'rate', check: null, limits: [] } as const;
+  return [
+    {
+      ...base,
+      name: `${name}: images, ${String(threads)} threads`,
+      unit: 'images/s',
+      work: files.length,
+      subjects: [own('diptych', 'own', 'embed-images', { model: name, files, batch: BATCH }, threads)],
+      bars: [],
+    },
+    {
+      ...base,
+      name: `${name}: texts, ${String(threads)} threads`,
+      unit: 'texts/s',
+      work: short.length,
+      subjects: [texts('short captions', short), texts('long texts', long)],
+      bars: [{ text: 'short captions against long texts', of: 'short captions', over: 'long texts', quantity: 'rate' }],
+    },
+  ];
+}
+
+async function plan(settings: BenchSettings): Promise<readonly CasePlan[]> {
+  const { images, model, smoke } = settings;
+  const source = images === null ? photos('500x375') : await ownPhotos(images);
+  const files = repeated(source, smoke ? 8 : 64);
+  const own = modelCases(files, settings);
+  if (model !== null) return own;
+  return [
+    await towerCase('encoder-bound', repeated(source, smoke ? 8 : 32), settings),
+    await towerCase('decode-bound', files, settings),
+    ...own,
+  ];
+}
+
+/** From files to vectors. */
+export const embedSuite: Suite = { name: 'embed', title: 'End to end', plan };

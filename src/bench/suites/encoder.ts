@@ -1,0 +1,103 @@
+import { join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { limitSubject } from '../limits.js';
+import { makeUnitRows } from '../data.js';
+import { textFile, visionFile, visionFolder } from '../towers.js';
+import type { BenchSettings, CasePlan, Params, SubjectPlan, Suite } from '../types.js';
+
+/** GFLOP (2 x multiply-add) of one item: open_clip's model profile. */
+const VIT_B32_GFLOP = 8.82;
+
+async function pixels(folder: string, batch: number): Promise<string> {
+  const file = join(folder, `pixels-${String(batch)}.f32`);
+  const data = makeUnitRows(batch, 3 * 224 * 224, batch).map((value) => value * 388);
+  await writeFile(file, new Uint8Array(data.buffer));
+  return file;
+}
+
+/** Ids of texts of `length` tokens, padded with 0 to `padded`; the end token is the largest id. */
+async function ids(folder: string, batch: number, length: number, padded: number, smoke: boolean): Promise<string> {
+  const file = join(folder, `ids-${String(length)}-${String(padded)}.i64`);
+  const [start, end] = smoke ? [998, 999] : [49_406, 49_407];
+  const data = BigInt64Array.from({ length: batch * padded }, (_, i) => {
+    const [row, at] = [Math.floor(i / padded), i % padded];
+    if (at === 0) return BigInt(start);
+    if (at === length - 1) return BigInt(end);
+    return at < length ? BigInt(100 + ((row * 31 + at * 7) % 800)) : 0n;
+  });
+  await writeFile(file, new Uint8Array(data.buffer));
+  return file;
+}
+
+function own(name: string, params: Params, threads: number): SubjectPlan {
+  return {
+    name,
+    role: 'own',
+    host: { kind: 'diptych', threads },
+    job: 'encode',
+    params: { ...params, threads },
+    expect: 'same',
+  };
+}
+
+async function visionCase(file: string, batch: number, settings: BenchSettings, threads: number): Promise<CasePlan> {
+  const data = await pixels(settings.scratch, batch);
+  const params = { file, input: 'pixel_values', output: 'image_embeds', dtype: 'float32', shape: [batch, 3, 224, 224], data };
+  const limit = limitSubject('fp32', threads);
+  return {
+    suite: 'encoder',
+    name: `ViT-B/32 (random weights), fp32, batch ${String(batch)}, ${String(threads)} ${threads === 1 ? 'thread' : 'threads'}`,
+    unit: 'images/s',
+    quantity: 'rate',
+    work: batch,
+    subjects: [
+      own('diptych', params, threads),
+      own('diptych, spinning', { ...params, spinning: 'yes' }, threads),
+      { ...own('onnxruntime (Python)', params, threads), role: 'peer', host: { kind: 'python', peer: 'onnxruntime', threads }, expect: 'noted' },
+      limit,
+    ],
+    check: { kind: 'close', reference: 'diptych', tolerance: 1e-4 },
+    bars: [{ text: 'against Python onnxruntime', of: 'diptych', over: 'onnxruntime (Python)', quantity: 'rate' }],
+    limits: settings.smoke ? [] : [{ subject: limit.name, cost: VIT_B32_GFLOP, text: 'share of the fp32 FMA peak' }],
+  };
+}
+
+async function textCase(file: string, settings: BenchSettings): Promise<CasePlan> {
+  const { scratch, smoke, threads } = settings;
+  const [batch, short, context] = [smoke ? 2 : 32, 16, 77];
+  const [full, brief] = await Promise.all([
+    ids(scratch, batch, short, context, smoke),
+    ids(scratch, batch, short, short, smoke),
+  ]);
+  const common = { file, input: 'input_ids', output: 'text_embeds', dtype: 'int64' };
+  return {
+    suite: 'encoder',
+    name: `CLIP text tower (random weights), captions of ${String(short)} tokens, batch ${String(batch)}`,
+    unit: 'texts/s',
+    quantity: 'rate',
+    work: batch,
+    subjects: [
+      own('padded to 77', { ...common, shape: [batch, context], data: full }, threads),
+      own('as long as needed', { ...common, shape: [batch, short], data: brief }, threads),
+    ],
+    check: { kind: 'close', reference: 'padded to 77', tolerance: 1e-4 },
+    bars: [
+      { text: 'short captions against full length', of: 'as long as needed', over: 'padded to 77', quantity: 'rate', ...(smoke ? {} : { atLeast: 3 }) },
+    ],
+    limits: [],
+  };
+}
+
+async function plan(settings: BenchSettings): Promise<readonly CasePlan[]> {
+  const { scratch, smoke, threads } = settings;
+  const file = visionFile(await visionFolder(scratch, 'vit-b32', smoke));
+  const cases: CasePlan[] = [];
+  const batches = smoke ? [2] : [1, 8, 32];
+  for (const batch of batches) cases.push(await visionCase(file, batch, settings, 1));
+  if (threads > 1) cases.push(await visionCase(file, smoke ? 2 : 8, settings, threads));
+  cases.push(await textCase(await textFile(scratch, smoke), settings));
+  return cases;
+}
+
+/** The towers alone, on ready tensors. */
+export const encoderSuite: Suite = { name: 'encoder', title: 'Encoders', plan };
