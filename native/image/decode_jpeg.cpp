@@ -33,6 +33,29 @@ int scan_limit(const Header& header) {
   return static_cast<int>(std::clamp<std::size_t>(kMostWork / (header.width * header.height), 64, 1000));
 }
 
+bool same(const Region& a, const Region& b) noexcept {
+  return a.left == b.left && a.top == b.top && a.width == b.width && a.height == b.height;
+}
+
+// What to decode so that the wanted region comes out as it would from the whole picture. The decoder begins at
+// whole MCUs, and smooth upsampling treats the region's borders as the picture's: one MCU more on every side
+// keeps that away from what is wanted.
+Region region_to_decode(const DecodeRequest& request, const Region& whole, int subsampling) {
+  // In the order of TJSAMP: 4:4:4, 4:2:2, 4:2:0, gray, 4:4:0, 4:1:1, 4:4:1.
+  constexpr std::size_t kMcuWidths[] = {8, 16, 16, 8, 8, 32, 8};
+  constexpr std::size_t kMargin = 32;
+  if (subsampling < 0 || static_cast<std::size_t>(subsampling) >= std::size(kMcuWidths)) return whole;
+  const std::size_t step = std::max<std::size_t>(1, kMcuWidths[subsampling] / request.scale);
+  Region region;
+  region.left = (request.region.left - std::min(request.region.left, kMargin)) / step * step;
+  region.top = request.region.top - std::min(request.region.top, kMargin);
+  region.width = std::min(whole.width, request.region.left + request.region.width + kMargin) - region.left;
+  region.height = std::min(whole.height, request.region.top + request.region.height + kMargin) - region.top;
+  // A crop costs the decoder some set-up: not worth it for a few columns.
+  const bool saves = region.width * region.height < whole.width * whole.height / 16 * 15;
+  return saves ? region : whole;
+}
+
 void invert(Picture& picture) noexcept {
   const std::size_t bytes = picture.stride * picture.region.height;
   for (std::size_t i = 0; i < bytes; ++i)
@@ -61,7 +84,17 @@ Status with_turbojpeg(const TurboJpeg& api, Bytes bytes, const Options& options,
   Header scaled = header;
   scaled.width = (header.width + request.scale - 1) / request.scale;
   scaled.height = (header.height + request.scale - 1) / request.scale;
+  const Region whole_picture{0, 0, scaled.width, scaled.height};
+  Region region = region_to_decode(request, whole_picture, api.get(handle, TurboJpeg::kSubsampling));
+  if (!same(region, whole_picture)) {
+    const TurboJpeg::Crop crop{static_cast<int>(region.left), static_cast<int>(region.top),
+                               static_cast<int>(region.width), static_cast<int>(region.height)};
+    if (api.set_crop(handle, crop) != 0) region = whole_picture;
+  }
+  scaled.width = region.width;
+  scaled.height = region.height;
   if (Status status = allocate_picture(scaled, scratch, picture); !status.ok()) return status;
+  picture.region = region;
   const int format = header.mode == Mode::gray   ? TurboJpeg::kFormatGray
                      : header.mode == Mode::cmyk ? TurboJpeg::kFormatCmyk
                                                  : TurboJpeg::kFormatRgb;
