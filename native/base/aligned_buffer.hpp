@@ -12,7 +12,7 @@
 namespace diptych::base {
 
 inline constexpr std::size_t kAlignment = 64;
-inline constexpr std::size_t kSlack = 128;
+inline constexpr std::size_t kSlack = 256;
 
 // a * b, or false when it does not fit.
 [[nodiscard]] constexpr bool multiply(std::size_t a, std::size_t b, std::size_t* out) noexcept {

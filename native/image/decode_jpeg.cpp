@@ -37,9 +37,9 @@ bool same(const Region& a, const Region& b) noexcept {
   return a.left == b.left && a.top == b.top && a.width == b.width && a.height == b.height;
 }
 
-// What to decode so that the wanted region comes out as it would from the whole picture. The decoder begins at
-// whole MCUs, and smooth upsampling treats the region's borders as the picture's: one MCU more on every side
-// keeps that away from what is wanted.
+// What to decode so that the wanted region comes out as it would from the whole picture. The decoder begins
+// at whole MCUs, and smooth upsampling treats the region's borders as the picture's: one MCU more on every
+// side keeps that away from what is wanted.
 Region region_to_decode(const DecodeRequest& request, const Region& whole, int subsampling) {
   // In the order of TJSAMP: 4:4:4, 4:2:2, 4:2:0, gray, 4:4:0, 4:1:1, 4:4:1.
   constexpr std::size_t kMcuWidths[] = {8, 16, 16, 8, 8, 32, 8};

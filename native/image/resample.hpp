@@ -11,7 +11,7 @@
 
 namespace diptych::image {
 
-// Interleaved 8-bit pixels; 64 readable bytes follow the last row.
+// Interleaved 8-bit pixels; kernels::resize::kReadOverrun readable bytes follow the last row.
 struct View {
   const std::uint8_t* pixels = nullptr;
   std::size_t stride = 0;

@@ -70,6 +70,7 @@ CpuFeatures detect() noexcept {
   add(bit(extended.ebx, 30), CpuFeature::avx512bw);
   add(bit(extended.ebx, 31), CpuFeature::avx512vl);
   add(bit(extended.ecx, 11), CpuFeature::avx512vnni);
+  add(bit(extended.ecx, 1), CpuFeature::avx512vbmi);
   add(bit(extended1.eax, 5), CpuFeature::avx512bf16);
   if ((state & amx_state) != amx_state || !bit(extended.edx, 24) || !tiles_granted()) return found;
   add(true, CpuFeature::amx_tile);

@@ -23,6 +23,7 @@ enum class CpuFeature : std::uint32_t {
   amx_tile = 1u << 10,
   amx_int8 = 1u << 11,
   amx_bf16 = 1u << 12,
+  avx512vbmi = 1u << 13,
 };
 
 class CpuFeatures {
@@ -56,7 +57,7 @@ struct NamedFeature {
   std::string_view name;
 };
 
-inline constexpr std::array<NamedFeature, 13> named_features{{
+inline constexpr std::array<NamedFeature, 14> named_features{{
     {CpuFeature::neon, "neon"},
     {CpuFeature::avx2, "avx2"},
     {CpuFeature::fma, "fma"},
@@ -70,6 +71,7 @@ inline constexpr std::array<NamedFeature, 13> named_features{{
     {CpuFeature::amx_tile, "amx_tile"},
     {CpuFeature::amx_int8, "amx_int8"},
     {CpuFeature::amx_bf16, "amx_bf16"},
+    {CpuFeature::avx512vbmi, "avx512vbmi"},
 }};
 
 // The sets that the kernel files are compiled for (CMakeLists.txt, FLAGS_*).
@@ -77,6 +79,7 @@ inline constexpr CpuFeatures needs_avx2 = CpuFeature::avx2 | CpuFeature::fma | C
 inline constexpr CpuFeatures needs_avx512 =
     needs_avx2 | CpuFeature::avx512f | CpuFeature::avx512bw | CpuFeature::avx512dq | CpuFeature::avx512vl;
 inline constexpr CpuFeatures needs_avx512_vnni = needs_avx512 | CpuFeature::avx512vnni;
+inline constexpr CpuFeatures needs_avx512_vbmi = needs_avx512_vnni | CpuFeature::avx512vbmi;
 inline constexpr CpuFeatures needs_avx512_bf16 = needs_avx512 | CpuFeature::avx512bf16;
 inline constexpr CpuFeatures needs_amx = needs_avx512_vnni | CpuFeature::avx512bf16 | CpuFeature::amx_tile |
                                          CpuFeature::amx_int8 | CpuFeature::amx_bf16;

@@ -23,12 +23,17 @@ struct OwnedTaps {
 OwnedTaps random_taps(Random& random, std::size_t outputs, std::size_t sources, std::size_t most) {
   OwnedTaps owned;
   const std::size_t stride = std::min(most, sources);
+  // Outputs in order with a steady step, as real plans have them, or anywhere.
+  const bool steady = random.next() % 4 != 0;
   for (std::size_t i = 0; i < outputs; ++i) {
     const auto count = random.between(1, stride);
     owned.counts.push_back(static_cast<std::int32_t>(count));
-    owned.first.push_back(static_cast<std::int32_t>(random.between(0, sources - count)));
+    const std::size_t last = sources - count;
+    const std::size_t first = steady ? (outputs > 1 ? last * i / (outputs - 1) : 0) : random.between(0, last);
+    owned.first.push_back(static_cast<std::int32_t>(first));
     for (std::size_t tap = 0; tap < stride; ++tap) {
-      const auto value = static_cast<std::int32_t>(random.between(0, (1u << 26) - 2)) - ((1 << 25) - 1);
+      const auto value = static_cast<std::int32_t>(random.between(0, 2u * kernels::resize::kLargest)) -
+                         kernels::resize::kLargest;
       owned.coefficients.push_back(tap >= count             ? 0
                                    : random.next() % 4 == 0 ? value
                                                             : value >> random.between(0, 12));
@@ -40,7 +45,7 @@ OwnedTaps random_taps(Random& random, std::size_t outputs, std::size_t sources, 
 
 struct Bytes {
   std::vector<std::uint8_t> all;
-  explicit Bytes(Random& random, std::size_t size) : all(size + 2 * kernels::resize::kOverrun) {
+  explicit Bytes(Random& random, std::size_t size) : all(size + kernels::resize::kReadOverrun) {
     for (auto& byte : all) byte = static_cast<std::uint8_t>(random.next());
   }
 };

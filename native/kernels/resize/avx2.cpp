@@ -67,6 +67,7 @@ struct Wide {
 
 }  // namespace
 
-constinit const Variant avx2{"avx2", Family::avx2, needs_avx2, packed_size, pack_horizontal, horizontal, vertical};
+constinit const Variant avx2{"avx2",          Family::avx2, needs_avx2, packed_size,
+                             pack_horizontal, horizontal,   vertical};
 
 }  // namespace diptych::kernels::resize

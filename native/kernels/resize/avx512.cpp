@@ -64,7 +64,7 @@ struct Wide {
 
 }  // namespace
 
-constinit const Variant avx512{"avx512",        Family::avx512,  needs_avx512, packed_size,
-                               pack_horizontal, horizontal,      vertical};
+constinit const Variant avx512{"avx512",        Family::avx512, needs_avx512, packed_size,
+                               pack_horizontal, horizontal,     vertical};
 
 }  // namespace diptych::kernels::resize

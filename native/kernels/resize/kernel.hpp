@@ -16,12 +16,15 @@
 namespace diptych::kernels::resize {
 
 inline constexpr int kPrecisionBits = 32 - 8 - 2;
-// Bytes behind the last one of a source that a variant may read, and behind a row of a destination that it may
-// write (what it writes there is undefined). Rows of a destination must be at least this far apart.
+inline constexpr std::int32_t kLargest = (1 << 23) - (1 << 16);
+// Bytes behind the last one of a source that a variant may read (what is there does not matter) ...
+inline constexpr std::size_t kReadOverrun = 256;
+// ... and behind a row of a destination that it may write along rows (what it writes there is undefined):
+// rows of a destination must be at least this far apart.
 inline constexpr std::size_t kOverrun = 64;
 
 // One axis: for each output, where its taps begin, how many there are, and their 22-bit weights. Every
-// coefficient fits in 26 bits with its sign. `stride` is the largest count.
+// coefficient is within -kLargest to kLargest (Pillow's are below 2^22 x 1.5). `stride` is the largest count.
 struct Taps {
   std::size_t outputs = 0;
   std::size_t stride = 0;
@@ -39,7 +42,8 @@ struct Horizontal {
   std::size_t rows = 0;
   std::size_t channels = 0;
   Taps taps;
-  const std::byte* packed = nullptr;  // what the variant's `pack_horizontal` wrote for these taps and channels
+  const std::byte* packed =
+      nullptr;  // what the variant's `pack_horizontal` wrote for these taps and channels
 };
 
 // Columns of bytes; outputs are rows. Channels do not matter: `bytes` is the length of a row.
@@ -72,6 +76,7 @@ extern const Variant reference;
 #if defined(__x86_64__)
 extern const Variant avx2;
 extern const Variant avx512;
+extern const Variant avx512_vbmi;
 #elif defined(__aarch64__)
 extern const Variant neon;
 #endif

@@ -25,7 +25,8 @@ void pack_horizontal(const Taps& taps, std::size_t, std::byte* packed) noexcept 
 
 // Bytes of tap t of a 16-byte load as four 32-bit numbers, one per channel; 255 gives zero.
 alignas(16) constexpr std::uint8_t kSpread[4][4][16] = {
-#define TAP(a, b, c, d) {a, 255, 255, 255, b, 255, 255, 255, c, 255, 255, 255, d, 255, 255, 255}
+#define TAP(a, b, c, d) \
+  { a, 255, 255, 255, b, 255, 255, 255, c, 255, 255, 255, d, 255, 255, 255 }
     {TAP(0, 255, 255, 255), TAP(1, 255, 255, 255), TAP(2, 255, 255, 255), TAP(3, 255, 255, 255)},
     {TAP(0, 1, 255, 255), TAP(2, 3, 255, 255), TAP(4, 5, 255, 255), TAP(6, 7, 255, 255)},
     {TAP(0, 1, 2, 255), TAP(3, 4, 5, 255), TAP(6, 7, 8, 255), TAP(9, 10, 11, 255)},
@@ -63,7 +64,8 @@ void horizontal(const Horizontal& work) noexcept {
       }
       const int32x4_t sum = vshrq_n_s32(vaddq_s32(even, odd), kPrecisionBits);
       const uint16x4_t words = vqmovun_s32(sum);
-      const std::uint32_t pixel = vget_lane_u32(vreinterpret_u32_u8(vqmovn_u16(vcombine_u16(words, words))), 0);
+      const std::uint32_t pixel =
+          vget_lane_u32(vreinterpret_u32_u8(vqmovn_u16(vcombine_u16(words, words))), 0);
       std::memcpy(target + out * channels, &pixel, 4);
     }
   }

@@ -1,18 +1,18 @@
 // The shared body of AVX2 and AVX-512: 16-bit multiply-add over pairs of taps. Included by one file per
 // instruction set, after it has defined `Wide` (below); everything is in that file's unnamed namespace.
 //
-// A coefficient c of 26 bits is split into c = high * 2^15 + low, low in [-2^14, 2^14), so that both parts are
-// 16-bit factors; madd() then sums two taps at once, exactly, and the parts are joined once per output:
+// A coefficient c of 26 bits is split into c = high * 2^15 + low, low in [-2^14, 2^14), so that both parts
+// are 16-bit factors; madd() then sums two taps at once, exactly, and the parts are joined once per output:
 //   sum = (sum of high * pixel) * 2^15 + sum of low * pixel          (mod 2^32)
 //
 // Horizontal: each 128-bit lane of a vector is a row of its own, at the same output pixel. A lane holds four
 // 32-bit sums, one per channel; a byte shuffle spreads two neighbouring pixels to [R R' G G' B B' A A'].
 // Packed coefficients: per output, for each pair of taps, two int32: (high, high') and (low, low').
 //
-// `Wide` offers: kLanes; load_rows(pointers) 16 bytes of each row; shuffle, madd, add, shift_left, shift_right,
-// set1_32, set1_shuffle (one 16-byte pattern in every lane); store_pixels (4 bytes a lane, each to its row);
-// and for columns: kBytes, load, store_bytes, widen_pairs (two byte vectors -> four vectors of 16-bit pairs),
-// narrow (four vectors of 32-bit sums -> bytes, saturated, in the order of widen_pairs).
+// `Wide` offers: kLanes; load_rows(pointers) 16 bytes of each row; shuffle, madd, add, shift_left,
+// shift_right, set1_32, set1_shuffle (one 16-byte pattern in every lane); store_pixels (4 bytes a lane, each
+// to its row); and for columns: kBytes, load, store_bytes, widen_pairs (two byte vectors -> four vectors of
+// 16-bit pairs), narrow (four vectors of 32-bit sums -> bytes, saturated, in the order of widen_pairs).
 
 struct Split {
   std::int32_t high;

@@ -53,6 +53,7 @@ void vertical(const Vertical& work) noexcept {
 
 }  // namespace
 
-constinit const Variant reference{"reference", Family::reference, {}, packed_size, pack_horizontal, horizontal, vertical};
+constinit const Variant reference{"reference",     Family::reference, {},      packed_size,
+                                  pack_horizontal, horizontal,        vertical};
 
 }  // namespace diptych::kernels::resize
