@@ -69,14 +69,13 @@ export const DEFAULT_MAX_BYTES = 1024 ** 3;
 /** Reads one option: returns the value to use or throws BAD_OPTION. */
 export type Reader<T> = (value: unknown, name: string) => T;
 
-const describe = (value: unknown): string =>
-  typeof value === 'string'
-    ? JSON.stringify(value)
-    : value === null
-      ? 'null'
-      : typeof value === 'object'
-        ? 'an object'
-        : String(value);
+const describe = (value: unknown): string => {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (value === null) return 'null';
+  return typeof value === 'object' || typeof value === 'function' || typeof value === 'symbol'
+    ? `a value of type ${typeof value}`
+    : String(value);
+};
 
 const fail = (name: string, expected: string, value: unknown): never => {
   throw new DiptychError('BAD_OPTION', `expected ${expected}, got ${describe(value)}`, { input: name });

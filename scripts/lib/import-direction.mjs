@@ -10,7 +10,7 @@ const RANK = {
   server: 6,
   queue: 6,
   index: 5,
-  engine: 5,
+  engine: 4.5,
   bench: 5,
   tasks: 4,
   jobs: 4,

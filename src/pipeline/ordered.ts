@@ -80,7 +80,7 @@ export async function* mapOrdered<T, R>(
       const next = flow.started[0];
       if (next !== undefined) {
         const result = await next;
-        flow.started.shift();
+        void flow.started.shift();
         wake();
         yield result;
       } else if (flow.ended) {

@@ -59,6 +59,12 @@ async function* merge<T>(
   }
 }
 
+function isIterable(value: unknown): boolean {
+  return (
+    typeof value === 'object' && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value)
+  );
+}
+
 /**
  * Embeds a mixed stream with bounded memory. Batches are of one kind each, in the order of the source within
  * their kind; a tower is only opened once an item for it comes.
@@ -68,11 +74,7 @@ export async function* embedStream(
   source: AsyncIterable<StreamItem> | Iterable<StreamItem>,
   signal?: AbortSignal,
 ): AsyncGenerator<EmbeddedBatch, void, undefined> {
-  if (
-    typeof source !== 'object' ||
-    source === null ||
-    !(Symbol.asyncIterator in source || Symbol.iterator in source)
-  ) {
+  if (!isIterable(source)) {
     throw new DiptychError('BAD_INPUT', 'expected an iterable or async iterable of items', {
       input: 'embedStream',
     });

@@ -29,7 +29,6 @@ class WorkerSession implements SessionHost {
   outputNames: readonly string[] = [];
   readonly #worker: Worker;
   readonly #file: string;
-  readonly #control: Int32Array;
   readonly #pending = new Map<number, Pending>();
   readonly #exited: Promise<void>;
   #nextId = 0;
@@ -38,7 +37,6 @@ class WorkerSession implements SessionHost {
   private constructor(worker: Worker, file: string, control: Int32Array) {
     this.#worker = worker;
     this.#file = file;
-    this.#control = control;
     if (live.size === 0) process.on('exit', waitForRuns);
     live.add(control);
     this.#exited = new Promise((resolve) => {

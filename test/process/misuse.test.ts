@@ -1,6 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
-import { DiptychError, classify, cosineSimilarity, loadModel, preprocess, topK, type Model } from '#diptych/index.js';
+import {
+  DiptychError,
+  classify,
+  cosineSimilarity,
+  loadModel,
+  preprocess,
+  topK,
+  type Model,
+} from '#diptych/index.js';
 import { find } from '../support/fixtures.js';
 
 /** Runs what a user should not do, and asks for a typed error: any code of the table, and a message. */
@@ -17,7 +25,18 @@ async function typedError(work: () => unknown): Promise<DiptychError> {
 }
 
 /** Values of every kind that are wrong nearly everywhere. */
-const JUNK: readonly unknown[] = [null, 7, Number.NaN, true, {}, Symbol('s'), () => 1, 12n, new Date(), new Map()];
+const JUNK: readonly unknown[] = [
+  null,
+  7,
+  Number.NaN,
+  true,
+  {},
+  Symbol('s'),
+  () => 1,
+  12n,
+  new Date(),
+  new Map(),
+];
 
 const detached = (): Uint8Array => {
   const bytes = new Uint8Array(16);
@@ -33,6 +52,7 @@ describe('misuse of the public API', () => {
   });
   afterAll(() => model.close());
 
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- stands for whatever a call wants
   const wrong = <T>(value: unknown): T => value as T;
 
   test.each(JUNK.map((value) => [value]))('embedImages(%p)', async (value) => {
@@ -45,17 +65,23 @@ describe('misuse of the public API', () => {
     await typedError(() => model.embedTexts([wrong(value)]));
   });
 
-  test.each(JUNK.filter((value) => !(value instanceof Map)).map((value) => [value]))('embedStream(%p)', async (value) => {
-    const consume = async (source: unknown): Promise<void> => {
-      for await (const batch of model.embedStream(wrong(source))) expect(batch.rows).toBeGreaterThan(0);
-    };
-    await typedError(() => consume(value));
-    await typedError(() => consume([value]));
-  });
+  test.each(JUNK.filter((value) => !(value instanceof Map)).map((value) => [value]))(
+    'embedStream(%p)',
+    async (value) => {
+      const consume = async (source: unknown): Promise<void> => {
+        for await (const batch of model.embedStream(wrong(source))) expect(batch.rows).toBeGreaterThan(0);
+      };
+      await typedError(() => consume(value));
+      await typedError(() => consume([value]));
+    },
+  );
 
-  test.each(JUNK.filter((value) => value !== undefined).map((value) => [value]))('loadModel(%p)', async (value) => {
-    await typedError(() => loadModel(wrong(value)));
-  });
+  test.each(JUNK.filter((value) => value !== undefined).map((value) => [value]))(
+    'loadModel(%p)',
+    async (value) => {
+      await typedError(() => loadModel(wrong(value)));
+    },
+  );
 
   test('an empty list has no rows but the right dimension', async () => {
     expect(await model.embedImages([])).toMatchObject({ rows: 0, dim: 16, failures: [] });
@@ -84,13 +110,34 @@ describe('misuse of the public API', () => {
   });
 
   test.each([
-    [{ data: new Float32Array(4), rows: 2, dim: 2 }, { data: new Float32Array(6), rows: 2, dim: 3 }],
-    [{ data: new Float32Array(4), rows: 3, dim: 2 }, { data: new Float32Array(4), rows: 2, dim: 2 }],
-    [{ data: [1, 2], rows: 1, dim: 2 }, { data: new Float32Array(2), rows: 1, dim: 2 }],
-    [{ data: new Float32Array([Number.NaN, 1]), rows: 1, dim: 2 }, { data: new Float32Array(2), rows: 1, dim: 2 }],
-    [{ data: new Float32Array(2), rows: -1, dim: 2 }, { data: new Float32Array(2), rows: 1, dim: 2 }],
-    [{ data: new Float32Array(2), rows: 1.5, dim: 2 }, { data: new Float32Array(2), rows: 1, dim: 2 }],
-    [{ data: new Float32Array(0), rows: 2 ** 40, dim: 2 ** 20 }, { data: new Float32Array(2), rows: 1, dim: 2 }],
+    [
+      { data: new Float32Array(4), rows: 2, dim: 2 },
+      { data: new Float32Array(6), rows: 2, dim: 3 },
+    ],
+    [
+      { data: new Float32Array(4), rows: 3, dim: 2 },
+      { data: new Float32Array(4), rows: 2, dim: 2 },
+    ],
+    [
+      { data: [1, 2], rows: 1, dim: 2 },
+      { data: new Float32Array(2), rows: 1, dim: 2 },
+    ],
+    [
+      { data: new Float32Array([Number.NaN, 1]), rows: 1, dim: 2 },
+      { data: new Float32Array(2), rows: 1, dim: 2 },
+    ],
+    [
+      { data: new Float32Array(2), rows: -1, dim: 2 },
+      { data: new Float32Array(2), rows: 1, dim: 2 },
+    ],
+    [
+      { data: new Float32Array(2), rows: 1.5, dim: 2 },
+      { data: new Float32Array(2), rows: 1, dim: 2 },
+    ],
+    [
+      { data: new Float32Array(0), rows: 2 ** 40, dim: 2 ** 20 },
+      { data: new Float32Array(2), rows: 1, dim: 2 },
+    ],
     [null, { data: new Float32Array(2), rows: 1, dim: 2 }],
     ['rows', 'rows'],
   ])('similarity of %p and %p', async (a, b) => {
@@ -107,7 +154,9 @@ describe('misuse of the public API', () => {
   test('detached similarity inputs', async () => {
     const data = new Float32Array(4);
     structuredClone(data.buffer, { transfer: [data.buffer] });
-    await typedError(() => cosineSimilarity({ data, rows: 2, dim: 2 }, { data: new Float32Array(4), rows: 2, dim: 2 }));
+    await typedError(() =>
+      cosineSimilarity({ data, rows: 2, dim: 2 }, { data: new Float32Array(4), rows: 2, dim: 2 }),
+    );
   });
 
   test.each(JUNK.map((value) => [value]))('preprocess(%p)', async (value) => {

@@ -26,6 +26,7 @@ export function readNpy(file: string): {
       return { data: new Uint16Array(copy), shape };
     case '|u1':
       return { data: new Uint8Array(copy), shape };
+    case undefined:
     default:
       throw new Error(`${file}: dtype ${String(descr)} is not read here`);
   }
