@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 // `npm run bench`: the benchmark suites of the checkout. The work is in src/bench; this only starts it.
+import { fileURLToPath } from 'node:url';
 import { main } from '../dist/bench/main.js';
 
-process.exitCode = await main(process.argv.slice(2));
+const latest = fileURLToPath(new URL('results/latest.local.json', import.meta.url));
+process.exitCode = await main(process.argv.slice(2), latest);

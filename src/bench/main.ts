@@ -1,5 +1,5 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { DiptychError } from '../errors.js';
 import { compareReports, type CompareReport } from './compare.js';
@@ -9,6 +9,9 @@ import { fillMarkers, markdownRatios, markdownReport } from './report/markdown.j
 import { ratio } from './report/format.js';
 import { terminalReport } from './report/terminal.js';
 import { runBench, suiteNames, type BenchOptions } from './run.js';
+
+/** 0: all done; 1: failed, or slower than before; 2: wrong usage; 130: interrupted. */
+export type ExitCode = 0 | 1 | 2 | 130;
 
 interface RunFlags {
   readonly json?: boolean;
@@ -65,7 +68,7 @@ function optionsOf(suites: readonly string[], flags: RunFlags): BenchOptions {
 }
 
 /** Runs the suites, prints the tables, keeps the records. 1 where one of our own subjects failed. */
-async function run(suites: readonly string[], flags: RunFlags): Promise<number> {
+async function run(suites: readonly string[], flags: RunFlags): Promise<ExitCode> {
   const report = await runBench(optionsOf(suites, flags));
   const json = `${JSON.stringify(report, null, 1)}\n`;
   process.stdout.write(flags.json === true ? json : terminalReport(report));
@@ -105,8 +108,10 @@ function printComparison({ comparisons, onlyOld, onlyNew, warnings, regressions 
  * The `bench` command with its sub-commands, for the command line and for `npm run bench`.
  * `done` is told the exit code.
  */
-export function benchCommand(done: (exitCode: number) => void): Command {
+export function benchCommand(done: (exitCode: ExitCode) => void): Command {
   const command = new Command('bench')
+    // What comes after a sub-command's name is the sub-command's: both have --json and --html.
+    .enablePositionalOptions()
     .description('measure Diptych, the limits of this machine and, where installed, other engines')
     .argument('[suites...]', `any of ${suiteNames.join(', ')} (default: all)`)
     .option('--json', 'print the records as JSON')
@@ -159,22 +164,22 @@ export function benchCommand(done: (exitCode: number) => void): Command {
   return command;
 }
 
-/** `npm run bench -- ARGUMENTS`: as `diptych bench`, but records go to bench/results/latest.local.json too. */
-export async function main(args: readonly string[]): Promise<number> {
-  let exitCode = 0;
+/** Runs `bench ARGUMENTS` and gives the exit code; `out` is where records go unless --out says otherwise. */
+export async function main(args: readonly string[], out: string | null): Promise<ExitCode> {
+  let exitCode: ExitCode = 0;
   const command = benchCommand((code) => {
     exitCode = code;
   });
   command.exitOverride();
   for (const sub of command.commands) sub.exitOverride();
-  command.setOptionValueWithSource('out', join('bench', 'results', 'latest.local.json'), 'default');
+  if (out !== null) command.setOptionValueWithSource('out', out, 'default');
   try {
     await command.parseAsync([...args], { from: 'user' });
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
     if (!(thrown instanceof DiptychError)) throw thrown;
     say(`diptych: ${thrown.code}: ${thrown.message}`);
-    return thrown.exitCode;
+    return thrown.exitCode === 2 ? 2 : thrown.code === 'ABORTED' ? 130 : 1;
   }
   return exitCode;
 }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import type { BenchReport } from '../records.js';
 import { machineLines, suiteTables, type Table } from './rows.js';
 import { charts } from './charts.js';
@@ -21,7 +22,7 @@ const STYLE = `
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e4e8ef; --paper: #14181f; --line: #333b48; --soft: #9aa6b6; --warn: #ffab73; }
 }
-body { margin: 2rem auto; max-width: 70rem; padding: 0 1rem; font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
+body { margin: 2rem auto; max-width: 90rem; padding: 0 1rem; font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
 .machine, .absent { color: var(--soft); padding-left: 1.2rem; } .warn { color: var(--warn); font-weight: 600; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: 13px; margin: 1rem 0; }
@@ -60,7 +61,8 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
 /** The chart library's browser build, or null where it is not installed (it is no dependency of the package). */
 async function chartLibrary(): Promise<string | null> {
   try {
-    return await readFile(require.resolve('chart.js/dist/chart.umd.js'), 'utf8');
+    // Its package exports do not name the browser build, which lies beside the entry.
+    return await readFile(join(dirname(require.resolve('chart.js')), 'chart.umd.min.js'), 'utf8');
   } catch {
     return null;
   }
