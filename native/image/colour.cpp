@@ -95,7 +95,8 @@ std::array<std::uint8_t, 3> padding_colour(const Header& header,
   std::array<std::uint8_t, 3> colour = fill;
   if (header.mode == Mode::palette) {
     const std::size_t index = fill[0];
-    colour.fill(fill[0]);
+    // Pillow puts the palette back after padding: an index that it does not have is black.
+    colour.fill(0);
     if (3 * index + 2 < header.colours.size())
       std::copy_n(header.colours.data() + 3 * index, 3, colour.data());
   } else if (header.mode == Mode::cmyk) {
