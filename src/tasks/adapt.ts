@@ -1,0 +1,269 @@
+import { DiptychError } from '../errors.js';
+import { native } from '../native/load.js';
+import { parseOptions, read } from '../options.js';
+import {
+  callNative,
+  checkFeatures,
+  checkLabels,
+  checkSameDim,
+  pinnable,
+  readFunction,
+  takeRows,
+  type Features,
+} from './features.js';
+import { mersenne } from './mersenne.js';
+import { Residual } from './residual.js';
+
+/** Training of a small adapter on embeddings of one's own domain; the towers stay as they are. */
+export interface AdaptOptions {
+  /** Hidden units of the adapter. Default 256. */
+  readonly hidden?: number;
+  /** Default 60. */
+  readonly epochs?: number;
+  /** Default 256. */
+  readonly batchSize?: number;
+  /** Default 1e-3. */
+  readonly learningRate?: number;
+  /** Decoupled weight decay. Default 1e-2. */
+  readonly weightDecay?: number;
+  /** Factor of the cosines in the loss. Default 50. */
+  readonly logitScale?: number;
+  /** Stop after so many epochs without a better validation accuracy. Default 10. */
+  readonly patience?: number;
+  /** Share of the rows kept for validation. Default 0.1. */
+  readonly validation?: number;
+  /** Default 0. */
+  readonly seed?: number;
+  readonly threads?: number;
+  readonly signal?: AbortSignal | undefined;
+  /** After each epoch. */
+  readonly onProgress?: ((epoch: number, loss: number, accuracy: number) => void) | undefined;
+}
+
+interface Resolved {
+  readonly hidden: number;
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  readonly logitScale: number;
+  readonly patience: number;
+  readonly validation: number;
+  readonly seed: number;
+  readonly threads: number;
+  readonly signal: AbortSignal | null;
+  readonly onProgress: ((epoch: number, loss: number, accuracy: number) => void) | null;
+}
+
+export interface Adapted {
+  readonly adapter: Residual;
+  /** Validation accuracy before any training, and of the adapter kept. */
+  readonly before: number;
+  readonly accuracy: number;
+  readonly epochs: number;
+}
+
+const positive = read.number((value) => Number.isFinite(value) && value > 0, 'a positive number');
+
+function parseAdapt(given: unknown): Resolved {
+  return parseOptions<Resolved>(
+    given,
+    {
+      hidden: read.integer(1, 65_536),
+      epochs: read.integer(1),
+      batchSize: read.integer(1),
+      learningRate: positive,
+      weightDecay: read.number((value) => value >= 0 && value < 1, 'a number from 0 to below 1'),
+      logitScale: positive,
+      patience: read.integer(1),
+      validation: read.number((value) => value > 0 && value < 1, 'a share between 0 and 1'),
+      seed: read.integer(0),
+      threads: read.integer(1, 256),
+      signal: read.signal,
+      onProgress: readFunction,
+    },
+    {
+      hidden: 256,
+      epochs: 60,
+      batchSize: 256,
+      learningRate: 1e-3,
+      weightDecay: 1e-2,
+      logitScale: 50,
+      patience: 10,
+      validation: 0.1,
+      seed: 0,
+      threads: native().availableCores(),
+      signal: null,
+      onProgress: null,
+    },
+    'adapt options',
+  );
+}
+
+/** Rows x classes of unit rows times unit targets. */
+async function cosines(
+  unit: Features,
+  targets: Features,
+  { threads, signal }: Resolved,
+): Promise<Float32Array> {
+  const out = new Float32Array(unit.rows * targets.rows);
+  await callNative(signal, () =>
+    native().matmul(unit.data, false, targets.data, true, unit.rows, targets.rows, unit.dim, out, threads),
+  );
+  return out;
+}
+
+/** Cross-entropy of softmax(scale * cosines), turned in place into its slope; gives loss and hits. */
+function crossEntropy(
+  scores: Float32Array,
+  labels: Int32Array,
+  classes: number,
+  scale: number,
+): { loss: number; hits: number } {
+  let [loss, hits] = [0, 0];
+  labels.forEach((label, row) => {
+    const line = scores.subarray(row * classes, (row + 1) * classes);
+    const most = line.reduce((a, b) => Math.max(a, b), -Infinity);
+    if (line.indexOf(most) === label) hits++;
+    const own = line[label] ?? 0;
+    let sum = 0;
+    for (const value of line) sum += Math.exp(scale * (value - most));
+    loss += Math.log(sum) - scale * (own - most);
+    line.forEach((value, at) => {
+      const probability = Math.exp(scale * (value - most)) / sum;
+      line[at] = ((probability - (at === label ? 1 : 0)) * scale) / labels.length;
+    });
+  });
+  return { loss: loss / labels.length, hits };
+}
+
+/**
+ * Trains a residual adapter on the image side so that each image's row comes to lie at the text of its class:
+ * y = unit(x + B relu(A x)), softmax cross-entropy of logitScale * y . text over the classes, AdamW, early stopping on
+ * a validation share. The texts stay, so new classes can still be asked for.
+ *
+ * `labels[r]` is the row of `texts` that image r belongs to: pairs of one's own are the case where each has its text.
+ *
+ * @throws DiptychError BAD_INPUT, DIMENSION_MISMATCH, BAD_OPTION, ABORTED.
+ */
+export async function adapt(
+  images: Features,
+  labels: ArrayLike<number>,
+  texts: Features,
+  options?: AdaptOptions,
+): Promise<Adapted> {
+  const resolved = parseAdapt(options);
+  const rows = checkFeatures(images, 'images', 2);
+  const targets = unitRows(checkFeatures(texts, 'texts'));
+  checkSameDim(rows, targets, ['images', 'texts']);
+  const wanted = checkLabels(labels, rows.rows, targets.rows);
+  const { epochs, batchSize, logitScale, patience, validation, seed, learningRate, weightDecay } = resolved;
+
+  const random = mersenne(seed);
+  const order = shuffled(rows.rows, random);
+  const held = Math.min(rows.rows - 1, Math.max(1, Math.round(rows.rows * validation)));
+  const unit = unitRows(rows);
+  const check = part(unit, wanted, order.subarray(0, held));
+  const train = order.slice(held);
+
+  const adapter = new Residual(rows.dim, resolved.hidden, random);
+  const measure = async (): Promise<number> => {
+    const { output } = await adapter.forward(check.features, resolved.threads, resolved.signal);
+    const scores = await cosines(output, targets, resolved);
+    return crossEntropy(scores, check.labels, targets.rows, logitScale).hits / held;
+  };
+  const before = await measure();
+  let best = { accuracy: before, weights: adapter.snapshot(), epoch: 0 };
+  let epoch = 0;
+  const steps = epochs * Math.ceil(train.length / batchSize);
+  let step = 0;
+  while (epoch < epochs && epoch - best.epoch < patience) {
+    epoch++;
+    reshuffle(train, random);
+    let loss = 0;
+    for (let from = 0; from < train.length; from += batchSize) {
+      const batch = part(unit, wanted, train.subarray(from, from + batchSize));
+      const pass = await adapter.forward(batch.features, resolved.threads, resolved.signal);
+      const scores = await cosines(pass.output, targets, resolved);
+      loss += crossEntropy(scores, batch.labels, targets.rows, logitScale).loss * batch.labels.length;
+      const slope = new Float32Array(pass.output.data.length);
+      await callNative(resolved.signal, () =>
+        native().matmul(
+          scores,
+          false,
+          targets.data,
+          false,
+          pass.output.rows,
+          rows.dim,
+          targets.rows,
+          slope,
+          resolved.threads,
+        ),
+      );
+      // Half a cosine: large steps first, none at the end.
+      const rate = (learningRate * (1 + Math.cos((Math.PI * step++) / steps))) / 2;
+      await adapter.backward(pass, slope, {
+        rate,
+        decay: weightDecay,
+        threads: resolved.threads,
+        signal: resolved.signal,
+      });
+    }
+    const accuracy = await measure();
+    resolved.onProgress?.(epoch, loss / train.length, accuracy);
+    if (accuracy > best.accuracy) best = { accuracy, weights: adapter.snapshot(), epoch };
+  }
+  adapter.restore(best.weights);
+  return { adapter, before, accuracy: best.accuracy, epochs: epoch };
+}
+
+function part(
+  features: Features,
+  labels: Int32Array,
+  rows: Int32Array,
+): { features: Features; labels: Int32Array } {
+  return { features: takeRows(features, rows), labels: rows.map((row) => labels[row] ?? 0) };
+}
+
+function shuffled(count: number, random: () => number): Int32Array {
+  const order = Int32Array.from({ length: count }, (_, at) => at);
+  reshuffle(order, random);
+  return order;
+}
+
+function reshuffle(order: Int32Array, random: () => number): void {
+  for (let at = order.length - 1; at > 0; at--) {
+    const other = Math.floor(random() * (at + 1));
+    [order[at], order[other]] = [order[other] ?? 0, order[at] ?? 0];
+  }
+}
+
+/** A copy with rows of unit length; rows of zeros stay. */
+function unitRows(features: Features): Features {
+  const data = Float32Array.from(pinnable(features.data));
+  for (let at = 0; at < data.length; at += features.dim) {
+    let squares = 0;
+    for (let i = at; i < at + features.dim; i++) squares += (data[i] ?? 0) ** 2;
+    const factor = squares === 0 ? 0 : 1 / Math.sqrt(squares);
+    for (let i = at; i < at + features.dim; i++) data[i] = (data[i] ?? 0) * factor;
+  }
+  return { data, rows: features.rows, dim: features.dim };
+}
+
+/** Adapts rows with a trained adapter. Throws DIMENSION_MISMATCH. */
+export async function applyAdapter(
+  adapter: Residual,
+  features: Features,
+  threads?: number,
+): Promise<Features> {
+  const rows = checkFeatures(features, 'features', 0);
+  if (rows.dim !== adapter.dim) {
+    throw new DiptychError(
+      'DIMENSION_MISMATCH',
+      `the adapter was trained for ${String(adapter.dim)} numbers a row, these have ${String(rows.dim)}`,
+      { input: 'features' },
+    );
+  }
+  const { output } = await adapter.forward(unitRows(rows), threads ?? native().availableCores(), null);
+  return output;
+}
