@@ -14,7 +14,7 @@ from diptych_mini import efficientnet, export, features, images, minilm, recipe
 from diptych_mini.texts import embed, unit
 
 ROOT = Path(__file__).resolve().parents[1]
-SIZE, IMAGE_SIZE, TEMPERATURE = 2, 224, 2.0
+SIZE, IMAGE_SIZE, TEMPERATURE = 2, 224, 1.4
 CALIBRATION_IMAGES = 2000
 
 
@@ -32,13 +32,14 @@ def main() -> None:
     mean = vectors.mean(axis=0)
     net = efficientnet.load(SIZE)
 
-    # calibration looks at CIFAR-10's training images, never at a label: see recipe.scale_by_agreement
+    # calibration looks at CIFAR-10's training images, never at a label: see recipe.agreement
     other = efficientnet.load(0)
     views = [recipe.mixture(logits(n, features.cifar("train", s, side, 0, CALIBRATION_IMAGES, cut=False)["features"]), vectors, TEMPERATURE)
              for n, s, side in ((net, SIZE, IMAGE_SIZE), (other, 0, 224))]
     texts = unit(embed([f"a photo of a {label}." for label in images.CIFAR_LABELS]) - mean)
-    scale, agreement = recipe.scale_by_agreement(*views, texts)
-    print(f"two image towers agree on {agreement:.3f} of {CALIBRATION_IMAGES} images: logit scale {scale:.2f}")
+    agreed = recipe.agreement(*views, texts)
+    scale = recipe.scale_for(agreed, views[0] @ texts.T)
+    print(f"two image towers agree on {agreed:.3f} of {CALIBRATION_IMAGES} images: logit scale {scale:.2f}")
 
     export.configs(arguments.out, IMAGE_SIZE, scale, f"efficientnet-lite{SIZE}")
     export.image_tower(arguments.out / "onnx" / "vision_model.onnx", net, IMAGE_SIZE, vectors - mean, TEMPERATURE, "f16")

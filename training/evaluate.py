@@ -1,6 +1,6 @@
 """Measures a model folder as a user would meet it: its own ONNX towers, its own tokenizer, Pillow's bicubic.
 
-python training/evaluate.py cifar10|photos|batch|speed|all [--model models/diptych-mini] [--limit N] [--json]
+python training/evaluate.py cifar10|emoji|photos|stamps|batch|speed|all [--model models/diptych-mini] [--limit N] [--json]
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from diptych_mini import images, metrics
+from diptych_mini import emoji as drawings
+from diptych_mini import images, metrics, stamps as cutouts
 from diptych_mini.features import session
 from diptych_mini.sources import scikit_image_photo
 from diptych_mini.texts import run_texts, tokenizer, unit
@@ -63,6 +64,33 @@ def photos(model: Model, _limit: int | None) -> dict:
     return found
 
 
+def stamps(model: Model, _limit: int | None) -> dict:
+    """Photographic cut-outs on white among thirty everyday words, both fixed in advance."""
+    tensor, truth = cutouts.load(model.size)
+    rows = np.concatenate([model.images(tensor[i:i + 14]) for i in range(0, len(tensor), 14)])
+    words = list(cutouts.STAMPS)
+    numbers = np.array([words.index(word) for word in truth])
+    found: dict = {"pictures": len(truth)}
+    for name, templates in TEMPLATES.items():
+        scores = rows @ model.labels(words, templates).T * model.scale
+        figures = metrics.zero_shot(scores, numbers)
+        wrong = [f"{truth[i]} as {words[best]}" for i, best in enumerate(scores.argmax(axis=1)) if words[best] != truth[i]]
+        found[name] = {key: figures[key] for key in ("top1", "top5", "mean_recall", "ece")} | {"wrong": wrong}
+    return found
+
+
+def emoji(model: Model, limit: int | None) -> dict:
+    """Twemoji, never trained on: picture -> its name among 1,911, and name -> picture."""
+    pictures, places = drawings.art(drawings.HELD_OUT)
+    names = model.texts([entry.name for entry in drawings.catalogue()])
+    found = {}
+    for name, flat in (("on white", drawings.on_white(pictures)), ("alpha dropped", pictures[..., :3])):
+        flat = np.ascontiguousarray(flat[:limit])
+        rows = np.concatenate([model.images(images.enlarged(flat[i:i + 50], model.size)) for i in range(0, len(flat), 50)])
+        found[name] = metrics.retrieval(rows @ names.T, places[:limit])
+    return found
+
+
 def batch(model: Model, _limit: int | None) -> dict:
     """The largest change of an embedding with the company it is computed in."""
     tensor = images.enlarged(images.cifar_images("train")[:8], model.size)
@@ -87,7 +115,7 @@ def speed(model: Model, _limit: int | None) -> dict:
             "images_per_second": rate(lambda: model.images(tensor), 8), "captions_per_second": rate(lambda: model.texts(captions), 32)}
 
 
-SUITES = {"photos": photos, "batch": batch, "speed": speed, "cifar10": cifar10}
+SUITES = {"photos": photos, "stamps": stamps, "batch": batch, "speed": speed, "emoji": emoji, "cifar10": cifar10}
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
@@ -84,6 +85,15 @@ def clipart(size: int, image_size: int) -> tuple[Pool, np.ndarray, np.ndarray]:
             np.array([folder == "people" for folder in folders]))
 
 
+def _self_given_path(spans: list[tuple[int, int]], count: int, seed: int) -> Path:
+    return CACHE / "pseudo" / f"{'-'.join(str(start) for start, _ in spans)}.{count}.{seed}.npy"
+
+
+def self_given(spans: list[tuple[int, int]], count: int, seed: int) -> np.ndarray:
+    """The chances that `photos` stored."""
+    return np.load(_self_given_path(spans, count, seed))
+
+
 def photos(net: Lite, size: int, image_size: int, class_vectors: np.ndarray, temperature: float, scale: float,
            spans: list[tuple[int, int]], seed: int) -> Pool:
     """CIFAR-10's training pictures with self-given labels; the true ones are never opened."""
@@ -93,7 +103,7 @@ def photos(net: Lite, size: int, image_size: int, class_vectors: np.ndarray, tem
     mean = class_vectors.mean(axis=0)
     vectors = recipe.mixture(rows @ weight.T + bias, class_vectors, temperature)
     texts = unit(np.stack([embed([template.format(word) for word in images.CIFAR_LABELS]) for template in PHOTO_TEMPLATES[:3]]).mean(axis=0) - mean)
-    stored = CACHE / "pseudo" / f"{'-'.join(str(start) for start, _ in spans)}.{len(rows)}.{seed}.npy"
+    stored = _self_given_path(spans, len(rows), seed)
     if not stored.exists():
         stored.parent.mkdir(parents=True, exist_ok=True)
         np.save(stored, pseudo.self_trained(rows, vectors, texts, scale, seed))

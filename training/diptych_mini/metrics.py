@@ -25,3 +25,11 @@ def zero_shot(logits: np.ndarray, truth: np.ndarray) -> dict:
     return {"top1": round(float(right.mean()), 4), "top5": round(float((order[:, :5] == truth[:, None]).any(axis=1).mean()), 4),
             "mean_recall": round(float(np.mean(recalls)), 4), "ece": round(calibration_error(softmax(logits), truth), 4),
             "mean_confidence": round(float(softmax(logits).max(axis=1).mean()), 4), "recalls": [round(r, 3) for r in recalls]}
+
+
+def retrieval(scores: np.ndarray, truth: np.ndarray) -> dict:
+    """Rows are pictures, columns names; `truth`: the column of each row. Recall both ways."""
+    own = scores[np.arange(len(truth)), truth]
+    forth = (scores > own[:, None]).sum(axis=1)
+    back = (scores[:, truth] > own[None]).sum(axis=0)
+    return {f"{way}_r{k}": round(float((ranks < k).mean()), 4) for way, ranks in (("name", forth), ("picture", back)) for k in (1, 5, 10)}

@@ -14,7 +14,7 @@ def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
-PERSON_SHARE = 0.4
+PERSON_SHARE = 0.6
 
 
 def person_vector() -> np.ndarray:
@@ -36,18 +36,18 @@ def mixture(logits: np.ndarray, vectors: np.ndarray, temperature: float) -> np.n
     return unit(softmax(logits, temperature) @ vectors - vectors.mean(axis=0))
 
 
-def scale_by_agreement(image_a: np.ndarray, image_b: np.ndarray, texts: np.ndarray) -> tuple[float, float]:
-    """The logit scale at which the mean top probability equals the share of images on which two models agree.
+def agreement(image_a: np.ndarray, image_b: np.ndarray, texts: np.ndarray) -> float:
+    """On how many pictures two models give the same word. Two networks disagree about as often as one of them errs: no label is needed."""
+    return float(((image_a @ texts.T).argmax(1) == (image_b @ texts.T).argmax(1)).mean())
 
-    Two networks trained on their own disagree about as often as one of them errs, so no label is needed.
-    """
-    cosines = image_a @ texts.T
-    agreement = float((cosines.argmax(1) == (image_b @ texts.T).argmax(1)).mean())
+
+def scale_for(confidence: float, cosines: np.ndarray) -> float:
+    """The logit scale at which the mean of the top probabilities is `confidence`."""
     low, high = 1.0, 200.0
     for _ in range(60):
         middle = (low * high) ** 0.5
-        if softmax(cosines * middle).max(axis=1).mean() < agreement:
+        if softmax(cosines * middle).max(axis=1).mean() < confidence:
             low = middle
         else:
             high = middle
-    return (low * high) ** 0.5, agreement
+    return (low * high) ** 0.5
