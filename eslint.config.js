@@ -46,6 +46,11 @@ export default tseslint.config(
     },
   },
   {
+    // Values there are only made to have their types looked at.
+    files: ['test/types/**/*.ts'],
+    rules: { '@typescript-eslint/no-unused-vars': 'off' },
+  },
+  {
     files: ['**/*.mjs', '**/*.cjs', '**/*.js'],
     languageOptions: {
       globals: {

@@ -37,7 +37,15 @@ export async function installPackages() {
   if (existsSync(folder) && lstatSync(folder).isSymbolicLink()) {
     throw new StepError('node_modules is a link and out of date: run `npm ci` where it points to');
   }
-  await step('installing packages (npm ci)', () => run('npm', ['ci', '--no-audit', '--no-fund']));
+  await step('installing packages', async () => {
+    const quiet = ['--no-audit', '--no-fund'];
+    const { code, output } = await run('npm', ['ci', ...quiet], { allowFailure: true });
+    if (code === 0) return;
+    if (!output.includes('EUSAGE')) throw new StepError(`${output}\nnpm ci failed (exit code ${code})`);
+    // npm leaves optional packages of other platforms out of the lock file where the registry it was written with
+    // lacked them, and `npm ci` then refuses it. `npm install` takes the same locked versions all the same.
+    await run('npm', ['install', '--no-save', ...quiet]);
+  });
   return true;
 }
 
