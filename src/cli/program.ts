@@ -3,6 +3,7 @@ import { printError, type Terminal } from './context.js';
 import { registerBench } from './bench.js';
 import { registerCaption } from './caption.js';
 import { registerClassify } from './classify.js';
+import { registerDedup } from './dedup.js';
 import { registerDoctor } from './doctor.js';
 import { registerEmbed } from './embed.js';
 import { registerModels } from './models.js';
@@ -24,6 +25,7 @@ const COMMANDS: readonly Register[] = [
   registerSearch,
   registerRerank,
   registerCaption,
+  registerDedup,
   registerModels,
   registerTokenize,
   registerPreprocess,

@@ -143,7 +143,7 @@ export async function openEmbeddings(source: string, tower: Tower | null = null)
   let dim: number | null = null;
   let found: Tower | null = kind;
   for (const file of files) {
-    const opened = file.endsWith('.parquet') ? await parquetPart(file, kind) : await npyPart(file, kind);
+    const opened = file.endsWith('.parquet') ? await parquetPart(file, found) : await npyPart(file, kind);
     if (opened === null) continue;
     found = opened.tower;
     if (dim !== null && dim !== opened.dim) {
@@ -189,6 +189,9 @@ export async function readEmbeddings(set: EmbeddingSet): Promise<SetRows> {
   return { data, rows: set.rows, dim: set.dim };
 }
 
+/** Rows of one part whose metadata is read singly. */
+const FEW_ROWS = 16;
+
 /** Metadata of some rows of the set, in the order asked for; empty objects where there is none. */
 export async function readMetadata(
   set: EmbeddingSet,
@@ -207,16 +210,12 @@ export async function readMetadata(
       const columns = parquetSchema(metadata)
         .children.map(({ element }) => element.name)
         .filter((name) => !vectors.has(name));
+      const read = (rowStart: number, rowEnd: number): Promise<unknown[]> =>
+        parquetReadObjects({ file, metadata, columns, rowStart, rowEnd, compressors });
+      // A few rows are looked up one by one; for many, one pass over the part is less work.
+      const all = wanted.length > FEW_ROWS ? await read(0, part.rows) : null;
       for (const { row, at } of wanted) {
-        const [cells]: unknown[] = await parquetReadObjects({
-          file,
-          metadata,
-          columns,
-          rowStart: row,
-          rowEnd: row + 1,
-          compressors,
-        });
-        result[at] = plainCells(cells);
+        result[at] = plainCells(all === null ? (await read(row, row + 1))[0] : all[row]);
       }
     }
     first += part.rows;

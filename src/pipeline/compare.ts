@@ -2,6 +2,7 @@ import { AtomicFile, publishAll, writeFileAtomic } from '../output/atomic.js';
 import { heatMapPng } from '../output/heat-map.js';
 import { npyHeader } from '../output/npy.js';
 import { cosineSimilarity } from '../similarity/cosine.js';
+import { rangeSearch } from '../similarity/range.js';
 import type { Matrix, Rows } from '../similarity/rows.js';
 import { topK, type TopKOptions } from '../similarity/topk.js';
 
@@ -14,9 +15,6 @@ export interface Match {
 export function scoreMatrix(a: Rows, b: Rows, options: TopKOptions): Promise<Matrix> {
   return cosineSimilarity(a, b, options);
 }
-
-/** Rows of A looked at together when only a threshold bounds the matches: the tile of scores stays under 64 MB. */
-const TILE_SCORES = 16_000_000;
 
 /** The rows of B for each row of A: the `top` best, and of those what reaches the threshold. */
 export async function bestMatches(
@@ -35,21 +33,11 @@ export async function bestMatches(
       })).filter(({ score }) => score >= least),
     );
   }
-  const matches: Match[][] = [];
-  const tile = Math.max(1, Math.floor(TILE_SCORES / Math.max(1, b.rows)));
-  for (let first = 0; first < a.rows; first += tile) {
-    const rows = Math.min(tile, a.rows - first);
-    const data = a.data.subarray(first * a.dim, (first + rows) * a.dim);
-    const matrix = await cosineSimilarity({ data, rows, dim: a.dim }, b, rest);
-    for (let row = 0; row < rows; row++) {
-      const found: Match[] = [];
-      for (let index = 0; index < b.rows; index++) {
-        const score = matrix.data[row * b.rows + index] ?? 0;
-        if (score >= least) found.push({ index, score });
-      }
-      matches.push(found.sort((one, other) => other.score - one.score || one.index - other.index));
-    }
-  }
+  const matches: Match[][] = Array.from({ length: a.rows }, () => []);
+  const pairs = await rangeSearch(a, b, least, rest);
+  pairs.queries.forEach((query, at) => {
+    matches[query]?.push({ index: pairs.rows[at] ?? 0, score: pairs.scores[at] ?? 0 });
+  });
   return matches;
 }
 

@@ -23,7 +23,7 @@ export async function inProcess(args: readonly string[], stdin = ''): Promise<Ou
       stdout,
       stderr,
     });
-    return { code: Number(process.exitCode), stdout: await textOf(stdout), stderr: await textOf(stderr) };
+    return { code: process.exitCode, stdout: await textOf(stdout), stderr: await textOf(stderr) };
   } finally {
     process.exitCode = before;
   }

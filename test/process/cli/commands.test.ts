@@ -199,6 +199,21 @@ describe('similarity and search', () => {
     expect(same[0]?.score).toBeCloseTo(1, 5);
   });
 
+  test('dedup groups the same photo under two names', async () => {
+    const folder = join(root, 'twice');
+    const list = join(root, 'twice.txt');
+    const copy = join(root, 'copy-of-cat.jpg');
+    writeFileSync(copy, readFileSync(cat));
+    writeFileSync(list, [cat, join(photos, 'coffee.jpg'), copy].join('\n'));
+    await json(['embed', list, '--out', folder]);
+    const found = await json(['dedup', folder, '--threshold', '0.999']);
+    const group = [
+      { row: 0, image_path: cat },
+      { row: 2, image_path: copy },
+    ];
+    expect(found).toEqual({ rows: 3, threshold: 0.999, groups: [group], surplus: 1 });
+  });
+
   test('rows of different length are told as such', async () => {
     const other = join(root, 'other.npy');
     const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (1, 3), }`;

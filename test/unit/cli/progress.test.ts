@@ -5,7 +5,7 @@ import { score, shorten, table } from '#diptych/cli/table.js';
 
 function lines(stream: PassThrough): string[] {
   const text: unknown = stream.read();
-  return text === null ? [] : String(text).trim().split('\n');
+  return Buffer.isBuffer(text) ? text.toString().trim().split('\n') : [];
 }
 
 describe('progress', () => {

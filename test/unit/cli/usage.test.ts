@@ -6,6 +6,7 @@ const COMMANDS = [
   'classify',
   'similarity',
   'search',
+  'dedup',
   'models',
   'tokenize',
   'preprocess',
