@@ -78,7 +78,7 @@ Status dense(const Rows& a, const Rows& b, std::span<float> out, const Options& 
 
   const std::vector<float> centre =
       options.precision == Precision::int8 ? centre_of(b, options.metric) : std::vector<float>{};
-  Passes passes(b, 0, b.rows, b_norms, options.metric, centre);
+  Passes passes(b, 0, b.rows, b_norms, centre, options);
   const Pass pass = choose_pass(options.precision, b.rows, b.dim, false);
   const PackedQueries* packed = nullptr;
   if (Status status = passes.get(pass, &packed); !status.ok()) return status;

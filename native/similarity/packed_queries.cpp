@@ -4,6 +4,9 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <vector>
+
+#include "similarity/parallel.hpp"
 
 namespace diptych::similarity {
 
@@ -55,60 +58,66 @@ Status PackedQueries::reserve(const Variant& variant, std::size_t count, std::si
 }
 
 template <class Put>
-void PackedQueries::each(const Rows& rows, std::size_t first, std::span<const double> norms, Metric metric,
-                         Put put) {
-  std::vector<float> scratch(rows.dim);
-  for (std::size_t q = 0; q < count_; ++q) {
-    const double norm = norms[first + q];
-    if (norm == 0) continue;
-    double scale = 1 / norm;
-    if (metric == Metric::dot) {
-      const int exponent = std::ilogb(norm) + 1;
-      scale = std::ldexp(1.0, -exponent);
-      factor_[q] = std::ldexp(1.0, exponent);
+Status PackedQueries::each(const Source& source, Put put) {
+  // One panel at a time: no two threads write to the same cache line.
+  const std::size_t panels = (count_ + panel_width - 1) / panel_width;
+  return for_each_slab(panels, source.options, [&](std::size_t, std::size_t panel) {
+    std::vector<float> scratch(source.rows.dim);
+    const std::size_t end = std::min(count_, (panel + 1) * panel_width);
+    for (std::size_t q = panel * panel_width; q < end; ++q) {
+      const double norm = source.norms[source.first + q];
+      if (norm == 0) continue;
+      double scale = 1 / norm;
+      if (source.options.metric == Metric::dot) {
+        const int exponent = std::ilogb(norm) + 1;
+        scale = std::ldexp(1.0, -exponent);
+        factor_[q] = std::ldexp(1.0, exponent);
+      }
+      put(q, source.rows.floats(source.first + q, scratch.data()), scale);
     }
-    put(q, rows.floats(first + q, scratch.data()), scale);
-  }
+    return Status::good();
+  });
 }
 
-Status PackedQueries::pack_fp32(const Variant& variant, const Rows& rows, std::size_t first,
-                                std::size_t count, std::span<const double> norms, Metric metric) {
-  if (Status status = reserve(variant, count, rows.dim); !status.ok()) return status;
-  each(rows, first, norms, metric, [&](std::size_t q, const float* x, double scale) {
-    std::byte* to = lane(q);
-    const std::size_t step = lane_step(q);
-    for (std::size_t k = 0; k < rows.dim; ++k, to += step) {
-      const auto value = static_cast<float>(static_cast<double>(x[k]) * scale);
-      std::memcpy(to, &value, sizeof value);
+Status PackedQueries::pack_fp32(const Variant& variant, const Source& source) {
+  const std::size_t dim = source.rows.dim;
+  if (Status status = reserve(variant, source.count, dim); !status.ok()) return status;
+  return each(source, [&](std::size_t q, const float* x, double scale) {
+    float* to = reinterpret_cast<float*>(lane(q));
+    const std::size_t step = lane_step(q) / sizeof(float);
+    const auto narrow = static_cast<float>(scale);
+    if (scale > 0x1p-60 && scale < 0x1p60) {
+      for (std::size_t k = 0; k < dim; ++k) to[k * step] = x[k] * narrow;
+    } else {
+      for (std::size_t k = 0; k < dim; ++k) to[k * step] = static_cast<float>(static_cast<double>(x[k]) * scale);
     }
   });
-  return Status::good();
 }
 
-Status PackedQueries::pack_bf16(const Variant& variant, const Rows& rows, std::size_t first,
-                                std::size_t count, std::span<const double> norms, Metric metric) {
-  if (Status status = reserve(variant, count, padded_words(rows.dim, 2)); !status.ok()) return status;
-  each(rows, first, norms, metric, [&](std::size_t q, const float* x, double scale) {
+Status PackedQueries::pack_bf16(const Variant& variant, const Source& source) {
+  const std::size_t dim = source.rows.dim;
+  if (Status status = reserve(variant, source.count, padded_words(dim, 2)); !status.ok()) return status;
+  return each(source, [&](std::size_t q, const float* x, double scale) {
     std::byte* const to = lane(q);
     const std::size_t step = lane_step(q);
-    for (std::size_t k = 0; k < rows.dim; ++k) {
+    for (std::size_t k = 0; k < dim; ++k) {
       const std::uint16_t value = to_bfloat16(static_cast<float>(static_cast<double>(x[k]) * scale));
       std::memcpy(to + k / 2 * step + k % 2 * 2, &value, sizeof value);
     }
   });
-  return Status::good();
 }
 
-Status PackedQueries::pack_int8(const Variant& variant, const Rows& rows, std::size_t first,
-                                std::size_t count, std::span<const double> norms, Metric metric,
-                                std::span<const float> centre) {
-  if (Status status = reserve(variant, count, padded_words(rows.dim, 4)); !status.ok()) return status;
+Status PackedQueries::pack_int8(const Variant& variant, const Source& source, std::span<const float> centre) {
+  const Rows& rows = source.rows;
+  if (Status status = reserve(variant, source.count, padded_words(rows.dim, 4)); !status.ok()) return status;
   const auto bias = static_cast<std::byte>(variant.query_bias);
   std::fill_n(panels_.data(), (scale_.size() / panel_width) * panel_width * words_ * 4, bias);
-  std::vector<double> shifted(rows.dim);
-  each(rows, first, norms, metric, [&](std::size_t q, const float* x, double) {
-    const double norm = norms[first + q];
-    factor_[q] = metric == Metric::dot ? norm : 1;
+  std::vector<double> lengths(count_);
+  std::vector<double> errors(count_);
+  Status status = each(source, [&](std::size_t q, const float* x, double) {
+    std::vector<double> shifted(rows.dim);
+    const double norm = source.norms[source.first + q];
+    factor_[q] = source.options.metric == Metric::dot ? norm : 1;
     double most = 0;
     double towards_centre = 0;
     for (std::size_t k = 0; k < rows.dim; ++k) {
@@ -135,10 +144,12 @@ Status PackedQueries::pack_int8(const Variant& variant, const Rows& rows, std::s
     scale_[q] = static_cast<float>(step_size);
     shift_[q] = towards_centre;
     // 2^-30 covers the roundings of these sums of doubles.
-    code_length_ = std::max(code_length_, std::sqrt(length) * (1 + 0x1p-30));
-    code_error_ = std::max(code_error_, std::sqrt(error) + 0x1p-30);
+    lengths[q] = std::sqrt(length) * (1 + 0x1p-30);
+    errors[q] = std::sqrt(error) + 0x1p-30;
   });
-  return Status::good();
+  for (const double length : lengths) code_length_ = std::max(code_length_, length);
+  for (const double error : errors) code_error_ = std::max(code_error_, error);
+  return status;
 }
 
 }  // namespace diptych::similarity

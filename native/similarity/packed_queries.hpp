@@ -8,6 +8,7 @@
 #include "base/aligned_buffer.hpp"
 #include "base/status.hpp"
 #include "kernels/similarity/kernel.hpp"
+#include "similarity/options.hpp"
 #include "similarity/rows.hpp"
 
 namespace diptych::similarity {
@@ -16,20 +17,23 @@ namespace diptych::similarity {
 // radius.
 class PackedQueries {
  public:
-  // Rows first .. first + count - 1 in fp32, for `variant`. cosine: x / |x| rounded to float, factor 1. dot:
-  // x * 2^-e of length [0.5, 1), factor 2^e, so that no sum can overflow. A zero row stays zero.
-  [[nodiscard]] base::Status pack_fp32(const kernels::similarity::Variant& variant, const Rows& rows,
-                                       std::size_t first, std::size_t count, std::span<const double> norms,
-                                       Metric metric);
+  // Rows first .. first + count - 1, whose lengths are in `norms`; packed by options.threads threads.
+  struct Source {
+    const Rows& rows;
+    std::size_t first;
+    std::size_t count;
+    std::span<const double> norms;
+    const Options& options;
+  };
 
+  // In fp32. cosine: x / |x| rounded to float, factor 1. dot: x * 2^-e of length [0.5, 1), factor 2^e, so that no
+  // sum can overflow. A zero row stays zero.
+  [[nodiscard]] base::Status pack_fp32(const kernels::similarity::Variant& variant, const Source& source);
   // The same values, each rounded to bfloat16.
-  [[nodiscard]] base::Status pack_bf16(const kernels::similarity::Variant& variant, const Rows& rows,
-                                       std::size_t first, std::size_t count, std::span<const double> norms,
-                                       Metric metric);
+  [[nodiscard]] base::Status pack_bf16(const kernels::similarity::Variant& variant, const Source& source);
   // Codes of x / |x| - centre; factor 1 for cosine, |x| for dot.
-  [[nodiscard]] base::Status pack_int8(const kernels::similarity::Variant& variant, const Rows& rows,
-                                       std::size_t first, std::size_t count, std::span<const double> norms,
-                                       Metric metric, std::span<const float> centre);
+  [[nodiscard]] base::Status pack_int8(const kernels::similarity::Variant& variant, const Source& source,
+                                       std::span<const float> centre);
 
   [[nodiscard]] const kernels::similarity::Variant& variant() const noexcept { return *variant_; }
   [[nodiscard]] std::size_t count() const noexcept { return count_; }
@@ -53,7 +57,7 @@ class PackedQueries {
  private:
   // Calls put(query, x, factor) for every query that is not zero: x as floats, and what scales it.
   template <class Put>
-  void each(const Rows& rows, std::size_t first, std::span<const double> norms, Metric metric, Put put);
+  [[nodiscard]] base::Status each(const Source& source, Put put);
   [[nodiscard]] base::Status reserve(const kernels::similarity::Variant& variant, std::size_t count,
                                      std::size_t words);
   // Word k of query q, within its group.

@@ -42,13 +42,14 @@ Status Passes::get(Pass pass, const PackedQueries** packed) {
 }
 
 Status Passes::pack(Pass pass, PackedQueries& packed) const {
+  const PackedQueries::Source source{queries_, first_, count_, norms_, options_};
   switch (pass) {
     case Pass::fp32:
-      return packed.pack_fp32(active_fp32(), queries_, first_, count_, norms_, metric_);
+      return packed.pack_fp32(active_fp32(), source);
     case Pass::bf16:
-      return packed.pack_bf16(active_bf16(), queries_, first_, count_, norms_, metric_);
+      return packed.pack_bf16(active_bf16(), source);
     case Pass::int8:
-      return packed.pack_int8(active_int8(), queries_, first_, count_, norms_, metric_, centre_);
+      return packed.pack_int8(active_int8(), source, centre_);
   }
   return Status::good();
 }

@@ -26,8 +26,8 @@ enum class Pass : std::uint8_t { fp32, bf16, int8 };
 class Passes {
  public:
   Passes(const Rows& queries, std::size_t first, std::size_t count, std::span<const double> norms,
-         Metric metric, std::span<const float> centre)
-      : queries_(queries), first_(first), count_(count), norms_(norms), metric_(metric), centre_(centre) {}
+         std::span<const float> centre, const Options& options)
+      : queries_(queries), first_(first), count_(count), norms_(norms), centre_(centre), options_(options) {}
 
   [[nodiscard]] base::Status get(Pass pass, const PackedQueries** packed);
   [[nodiscard]] std::span<const float> centre() const noexcept { return centre_; }
@@ -39,8 +39,8 @@ class Passes {
   std::size_t first_;
   std::size_t count_;
   std::span<const double> norms_;
-  Metric metric_;
   std::span<const float> centre_;
+  const Options& options_;
   std::mutex mutex_;
   std::array<std::optional<PackedQueries>, 3> packed_;
 };

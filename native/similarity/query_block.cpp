@@ -79,7 +79,7 @@ QueryBlock::QueryBlock(const Rows& queries, std::size_t first, std::size_t count
       norms_(norms),
       k_(k),
       options_(options),
-      passes_(queries, first, count, norms, options.metric, centre),
+      passes_(queries, first, count, norms, centre, options),
       floors_(count),
       best_(count, Candidates(k)) {
   for (auto& floor : floors_) floor.store(-infinity, std::memory_order_relaxed);
@@ -95,6 +95,9 @@ Status QueryBlock::search(Segment& segment) {
   const std::size_t slabs = (segment.rows.rows + slab_rows - 1) / slab_rows;
   std::vector<Worker> workers(worker_count(slabs, options_));
   const Pass pass = choose_pass(options_.precision, count_, segment.rows.dim, segment.prepared());
+  // Packed before the workers start, so that all threads share that work.
+  const PackedQueries* packed = nullptr;
+  if (Status status = passes_.get(pass, &packed); !status.ok()) return status;
   for (Worker& worker : workers) {
     worker.block = this;
     worker.segment = &segment;

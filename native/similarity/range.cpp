@@ -93,7 +93,7 @@ Status range_search(const RangeQuery& query, std::span<Segment> segments, std::s
   asked.rows = query.count;
   std::vector<double> norms(query.count);
   if (Status status = row_norms(asked, "queries", norms, options); !status.ok()) return status;
-  Passes passes(asked, 0, query.count, norms, options.metric, centre);
+  Passes passes(asked, 0, query.count, norms, centre, options);
   std::vector<Worker> workers(options.threads);
   Shared shared{query, options, norms, Pass::fp32};
   const std::size_t earliest = query.base + query.first;

@@ -174,9 +174,13 @@ template <class Op, int R, int P>
 // the register file holds.
 template <class Op>
 std::size_t filter(const Block& block, std::size_t first, Filter& filter) noexcept {
-  if constexpr (Op::group == 4) {
+  if constexpr (Op::group >= 4) {
     if (block.panel_count == 4) return filter_rows<Op, Op::heights[3], 4>(block, first, filter);
+  }
+  if constexpr (Op::group >= 3) {
     if (block.panel_count == 3) return filter_rows<Op, Op::heights[2], 3>(block, first, filter);
+  }
+  if constexpr (Op::group >= 2) {
     if (block.panel_count == 2) return filter_rows<Op, Op::heights[1], 2>(block, first, filter);
   }
   return filter_rows<Op, Op::heights[0], 1>(block, first, filter);
@@ -184,9 +188,13 @@ std::size_t filter(const Block& block, std::size_t first, Filter& filter) noexce
 
 template <class Op>
 void dense(const Block& block, const Dense& dense) noexcept {
-  if constexpr (Op::group == 4) {
+  if constexpr (Op::group >= 4) {
     if (block.panel_count == 4) return dense_rows<Op, Op::heights[3], 4>(block, dense);
+  }
+  if constexpr (Op::group >= 3) {
     if (block.panel_count == 3) return dense_rows<Op, Op::heights[2], 3>(block, dense);
+  }
+  if constexpr (Op::group >= 2) {
     if (block.panel_count == 2) return dense_rows<Op, Op::heights[1], 2>(block, dense);
   }
   return dense_rows<Op, Op::heights[0], 1>(block, dense);
