@@ -1,10 +1,11 @@
-// similarityDense, similarityTopK, similarityRank, normaliseRows, meanRow: see
+// similarityDense, similarityTopK, similarityTopKFile, similarityRank, normaliseRows, meanRow: see
 // src/native/similarity-binding.ts.
 #include "base/aligned_buffer.hpp"
 #include "bind/exports.hpp"
 #include "bind/similarity_args.hpp"
 #include "bind/throw.hpp"
 #include "similarity/dense.hpp"
+#include "similarity/file_search.hpp"
 #include "similarity/reduce.hpp"
 #include "similarity/topk.hpp"
 
@@ -48,6 +49,34 @@ Napi::Value top_k(const Napi::CallbackInfo& info) {
                  {options_argument(args, 5),
                   [q = queries.rows, r = rows.rows, k, i = indices.data, s = scores.data](
                       const Options& options) { return similarity::top_k(q, r, k, i, s, options); }});
+  });
+}
+
+Napi::Value top_k_file(const Napi::CallbackInfo& info) {
+  return guarded(info, [&] {
+    require_kernels(info.Env());
+    const Args args(info, "similarityTopKFile", 8);
+    const BoundRows queries = rows_argument(args, 0, "queries");
+    const Napi::Object description = args.object(1, "file");
+    const Fields fields(description, args.where("file"));
+    constexpr std::size_t most = 0x7fffffff;
+    similarity::RowFile file{fields.string("path"), fields.size("offset"),
+                             type_of(description, args.where("file")), fields.size("rows", 1, most),
+                             fields.size("dim", 1, most)};
+    const std::size_t block_bytes = fields.size("blockBytes", 1, std::size_t{1} << 36);
+    args.require(queries.rows.dim == file.dim, "file", "must have the queries' dim");
+    const std::size_t k = args.size(2, "k", 1, file.rows);
+    std::size_t elements = 0;
+    args.require(base::multiply(queries.rows.rows, k, &elements), "k", "is too large");
+    const auto indices = args.typed<std::int32_t>(3, "indices", elements);
+    const auto scores = args.typed<float>(4, "scores", elements);
+    const auto progress = args.typed<std::int32_t>(5, "progress", 1);
+    return start(args, info.Env(), {queries.data, indices.value, scores.value, progress.value}, 7,
+                 {options_argument(args, 6),
+                  [q = queries.rows, file = std::move(file), k, block_bytes, i = indices.data,
+                   s = scores.data, p = progress.data](const Options& options) {
+                    return similarity::top_k_file(q, file, k, block_bytes, i, s, p.data(), options);
+                  }});
   });
 }
 
@@ -108,6 +137,7 @@ void export_similarity(Napi::Env env, Napi::Object exports) {
   };
   add("similarityDense", dense);
   add("similarityTopK", top_k);
+  add("similarityTopKFile", top_k_file);
   add("similarityRank", rank);
   add("normaliseRows", normalise_rows);
   add("meanRow", mean_row);

@@ -38,26 +38,32 @@ T choice_of(Napi::Env env, const std::string& value,
   throw_error(env, Code::bad_option, "unknown option value " + value);
 }
 
+const NamedType& named_type(Napi::Object object, const std::string& where) {
+  const std::string name = Fields(object, where).string("type");
+  for (const NamedType& type : row_types) {
+    if (type.name == name) return type;
+  }
+  throw_error(object.Env(), Code::bad_input, where + ".type is not an element type");
+}
+
 }  // namespace
+
+DType type_of(Napi::Object object, const std::string& where) { return named_type(object, where).type; }
 
 BoundRows rows_of(Napi::Value value, const std::string& where) {
   if (!value.IsObject()) throw_error(value.Env(), Code::bad_input, where + " must be an object");
   const Napi::Object object = value.As<Napi::Object>();
   const Fields fields(object, where);
-  const std::string type_name = fields.string("type");
-  for (const NamedType& type : row_types) {
-    if (type.name != type_name) continue;
-    const Napi::Value data = object.Get("data");
-    const auto bytes = typed_array_bytes(where + ".data", data, type.array);
-    Rows rows{bytes.data(), type.type, fields.size("rows", 0, std::numeric_limits<std::int32_t>::max()),
-              fields.size("dim", 1, std::numeric_limits<std::int32_t>::max())};
-    std::size_t expected = 0;
-    if (!base::multiply(rows.rows, rows.stride(), &expected) || expected != bytes.size()) {
-      throw_error(object.Env(), Code::bad_input, where + ".data must hold rows * dim elements");
-    }
-    return {rows, data};
+  const NamedType& type = named_type(object, where);
+  const Napi::Value data = object.Get("data");
+  const auto bytes = typed_array_bytes(where + ".data", data, type.array);
+  Rows rows{bytes.data(), type.type, fields.size("rows", 0, std::numeric_limits<std::int32_t>::max()),
+            fields.size("dim", 1, std::numeric_limits<std::int32_t>::max())};
+  std::size_t expected = 0;
+  if (!base::multiply(rows.rows, rows.stride(), &expected) || expected != bytes.size()) {
+    throw_error(object.Env(), Code::bad_input, where + ".data must hold rows * dim elements");
   }
-  throw_error(object.Env(), Code::bad_input, where + ".type is not an element type");
+  return {rows, data};
 }
 
 BoundRows rows_argument(const Args& args, std::size_t index, std::string_view name) {

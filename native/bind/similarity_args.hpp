@@ -20,6 +20,8 @@ struct BoundRows {
   Napi::Value data;
 };
 
+// The element type that `object.type` names.
+[[nodiscard]] similarity::DType type_of(Napi::Object object, const std::string& where);
 // {data, type, rows, dim}: a whole matrix, or nothing is read.
 [[nodiscard]] BoundRows rows_of(Napi::Value value, const std::string& where);
 [[nodiscard]] BoundRows rows_argument(const Args& args, std::size_t index, std::string_view name);

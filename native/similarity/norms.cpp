@@ -15,7 +15,8 @@ namespace diptych::similarity {
 using base::Code;
 using base::Status;
 
-Status row_norms(const Rows& rows, std::string_view name, std::span<double> norms, const Options& options) {
+Status row_norms(const Rows& rows, std::string_view name, std::span<double> norms, const Options& options,
+                 std::size_t first_row) {
   constexpr std::size_t slab_rows = 4096;
   const std::size_t slabs = (rows.rows + slab_rows - 1) / slab_rows;
   // The smallest bad row, whichever thread meets it: the message must not depend on timing.
@@ -35,14 +36,15 @@ Status row_norms(const Rows& rows, std::string_view name, std::span<double> norm
     return Status::good();
   });
   if (!status.ok() || bad == rows.rows) return status;
-  return Status::fail(Code::bad_input, std::string(name) + ": row " + std::to_string(bad.load()) +
+  return Status::fail(Code::bad_input, std::string(name) + ": row " + std::to_string(first_row + bad.load()) +
                                            " holds a NaN or an infinity; every value must be finite");
 }
 
-Status named_bad_row(Status status, const Rows& rows, std::string_view name, const Options& options) {
+Status named_bad_row(Status status, const Rows& rows, std::string_view name, const Options& options,
+                     std::size_t first_row) {
   if (status.code != Code::bad_input || status.message != unnamed_bad_row) return status;
   std::vector<double> norms(rows.rows);
-  return row_norms(rows, name, norms, options);
+  return row_norms(rows, name, norms, options, first_row);
 }
 
 }  // namespace diptych::similarity

@@ -89,7 +89,8 @@ Status PackedQueries::pack_fp32(const Variant& variant, const Source& source) {
     if (scale > 0x1p-60 && scale < 0x1p60) {
       for (std::size_t k = 0; k < dim; ++k) to[k * step] = x[k] * narrow;
     } else {
-      for (std::size_t k = 0; k < dim; ++k) to[k * step] = static_cast<float>(static_cast<double>(x[k]) * scale);
+      for (std::size_t k = 0; k < dim; ++k)
+        to[k * step] = static_cast<float>(static_cast<double>(x[k]) * scale);
     }
   });
 }

@@ -26,8 +26,8 @@ class PackedQueries {
     const Options& options;
   };
 
-  // In fp32. cosine: x / |x| rounded to float, factor 1. dot: x * 2^-e of length [0.5, 1), factor 2^e, so that no
-  // sum can overflow. A zero row stays zero.
+  // In fp32. cosine: x / |x| rounded to float, factor 1. dot: x * 2^-e of length [0.5, 1), factor 2^e, so
+  // that no sum can overflow. A zero row stays zero.
   [[nodiscard]] base::Status pack_fp32(const kernels::similarity::Variant& variant, const Source& source);
   // The same values, each rounded to bfloat16.
   [[nodiscard]] base::Status pack_bf16(const kernels::similarity::Variant& variant, const Source& source);

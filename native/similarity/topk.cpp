@@ -13,16 +13,11 @@ namespace diptych::similarity {
 using base::Code;
 using base::Status;
 
-namespace {
-
-// Queries to take at a time: the candidate lists of all workers stay within 64 MB.
 std::size_t queries_per_block(std::size_t k, const Options& options) noexcept {
   constexpr std::size_t budget = std::size_t{64} << 20;
   const std::size_t list = std::max<std::size_t>(64, 4 * k) * sizeof(Candidate) * (options.threads + 1);
   return std::clamp<std::size_t>(budget / list, 1, 1024);
 }
-
-}  // namespace
 
 Status top_k(const Rows& queries, std::span<Segment> segments, std::span<const float> centre, std::size_t k,
              std::span<std::int32_t> indices, std::span<float> scores, const Options& options) {

@@ -26,4 +26,7 @@ namespace diptych::similarity {
                                  std::span<std::int32_t> indices, std::span<float> scores,
                                  const Options& options);
 
+// Queries to take at a time: the candidate lists of all workers stay within 64 MB.
+[[nodiscard]] std::size_t queries_per_block(std::size_t k, const Options& options) noexcept;
+
 }  // namespace diptych::similarity

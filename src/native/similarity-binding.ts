@@ -13,6 +13,16 @@ export interface NativeSimilarityOptions {
   readonly threads: number;
 }
 
+/** rows * dim elements from byte `offset` of a file on. */
+export interface NativeRowFile {
+  readonly path: string;
+  readonly offset: number;
+  readonly type: NativeRows['type'];
+  readonly rows: number;
+  readonly dim: number;
+  readonly blockBytes: number;
+}
+
 declare const corpusBrand: unique symbol;
 /** A prepared corpus in the addon's memory (an External). Immutable; freed with its last user. */
 export interface NativeCorpus {
@@ -46,6 +56,19 @@ export interface SimilarityBinding {
     k: number,
     indices: Int32Array,
     scores: Float32Array,
+    options: NativeSimilarityOptions,
+    cancel: Int32Array | null,
+  ): Promise<void>;
+  /**
+   * The same over rows in a file, in blocks of about blockBytes. `progress[0]` is the number of rows searched so far.
+   */
+  similarityTopKFile(
+    queries: NativeRows,
+    file: NativeRowFile,
+    k: number,
+    indices: Int32Array,
+    scores: Float32Array,
+    progress: Int32Array,
     options: NativeSimilarityOptions,
     cancel: Int32Array | null,
   ): Promise<void>;

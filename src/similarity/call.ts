@@ -27,7 +27,7 @@ export async function callNative<T>(
 
 /** An error of the addon, which carries one of our codes, as a DiptychError. */
 export function fromNative(thrown: unknown): DiptychError {
-  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+  const code = typeof thrown === 'object' && thrown !== null && 'code' in thrown ? thrown.code : undefined;
   return toDiptychError(thrown, isCode(code) ? code : 'BAD_INPUT');
 }
 

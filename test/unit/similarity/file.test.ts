@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from '@jest/globals';
+import { topKFile } from '#diptych/similarity/file.js';
+import { topK } from '#diptych/similarity/topk.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'diptych-'));
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+function npy(descr: string, rows: number, dim: number, data: Uint8Array, order = 'False'): Buffer {
+  const text = `{'descr': '${descr}', 'fortran_order': ${order}, 'shape': (${String(rows)}, ${String(dim)}), }`;
+  const header = text.padEnd(Math.ceil((text.length + 11) / 64) * 64 - 11, ' ') + '\n';
+  const start = Buffer.from('\x93NUMPY\x01\x00\x00\x00', 'latin1');
+  start.writeUInt16LE(header.length, 8);
+  return Buffer.concat([start, Buffer.from(header, 'latin1'), data]);
+}
+
+const dim = 24;
+const rows = { data: Float32Array.from({ length: 900 * dim }, (_, i) => Math.sin(i * i)), rows: 900, dim };
+const bytes = new Uint8Array(rows.data.buffer);
+const queries = { data: rows.data.slice(0, 70 * dim), rows: 70, dim };
+const path = join(folder, 'rows.npy');
+writeFileSync(path, npy('<f4', 900, dim, bytes));
+
+test.each([1, dim * 4, 1000, 96 * 333, 1e9])(
+  'blocks of %i bytes give what memory gives',
+  async (blockBytes) => {
+    for (const precision of ['exact', 'fp32'] as const) {
+      const seen: number[] = [];
+      const options = { blockBytes, precision, onProgress: (done: number) => seen.push(done) };
+      expect(await topKFile(queries, path, 6, options)).toEqual(await topK(queries, rows, 6, { precision }));
+      expect(seen.at(-1)).toBe(900);
+    }
+  },
+);
+
+test('int8 rows, more hits than rows, and no queries', async () => {
+  const codes = Int8Array.from({ length: 5 * dim }, (_, i) => (i * 31) % 100);
+  const small = join(folder, 'small.npy');
+  writeFileSync(small, npy('|i1', 5, dim, new Uint8Array(codes.buffer)));
+  const memory = { data: codes, rows: 5, dim };
+  expect(await topKFile(queries, small, 9)).toEqual(await topK(queries, memory, 9));
+  expect(await topKFile({ data: new Float32Array(0), rows: 0, dim }, small, 2)).toMatchObject({
+    rows: 0,
+    k: 2,
+  });
+});
+
+test.each<[string, string | Buffer, string]>([
+  ['something else', 'text', 'INPUT_UNREADABLE'],
+  ['doubles', npy('<f8', 1, dim, bytes), 'INPUT_UNREADABLE'],
+  ['Fortran order', npy('<f4', 900, dim, bytes, 'True'), 'INPUT_UNREADABLE'],
+  ['fewer rows than it says', npy('<f4', 901, dim, bytes), 'INPUT_UNREADABLE'],
+  ['rows of another length', npy('<f4', 1800, dim / 2, bytes), 'DIMENSION_MISMATCH'],
+])('a file with %s is refused', async (_, content, code) => {
+  const bad = join(folder, 'bad.npy');
+  writeFileSync(bad, content);
+  await expect(topKFile(queries, bad, 3)).rejects.toMatchObject({ code });
+});
+
+test('a NaN far into the file is named by its row; a missing file is INPUT_NOT_FOUND', async () => {
+  const poisoned = rows.data.slice();
+  poisoned[701 * dim + 3] = NaN;
+  const bad = join(folder, 'nan.npy');
+  writeFileSync(bad, npy('<f4', 900, dim, new Uint8Array(poisoned.buffer)));
+  await expect(topKFile(queries, bad, 3, { blockBytes: 4000 })).rejects.toThrow(/row 701 /);
+  await expect(topKFile(queries, join(folder, 'no.npy'), 3)).rejects.toMatchObject({
+    code: 'INPUT_NOT_FOUND',
+  });
+});
