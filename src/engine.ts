@@ -21,6 +21,12 @@ import type { StageSeconds } from './pipeline/types.js';
 import { caption, type Captions } from './tasks/caption.js';
 import type { CaptionOptions } from './tasks/generate/options.js';
 import { HeadSessions, type HeadHost } from './tasks/heads.js';
+import {
+  imageStatesTower,
+  splitStatesOptions,
+  textStatesTower,
+  type StatesLayer,
+} from './tasks/token-states.js';
 import { match, type Matches, type MatchOptions } from './tasks/match.js';
 import {
   checkRerank,
@@ -42,6 +48,12 @@ export interface EmbedOptions {
   readonly signal?: AbortSignal;
   /** Called after each batch with the number of inputs done. */
   readonly onProgress?: (done: number) => void;
+}
+
+/** Options of the token states. */
+export interface StatesOptions extends EmbedOptions {
+  /** Default last. */
+  readonly layer?: StatesLayer;
 }
 
 /** Items per encoder run on the CPU: more does not help there (bench/), fewer answers sooner. */
@@ -133,6 +145,15 @@ export class Model implements AsyncDisposable {
     };
   }
 
+  /** The image tower of a model whose graph gives embeddings: a captioner's gives token states only. */
+  #embeddingTower(): ImageTower {
+    const tower = this.#imageTower();
+    if (tower.graph.embeds) return tower;
+    throw new DiptychError('MODEL_UNSUPPORTED', 'its vision graph gives no embeddings, only token states', {
+      input: this.name,
+    });
+  }
+
   #imageOptions(): NativeImageOptions {
     const { workers, decode, maxPixels, maxBytes, allowTruncated } = this.#options;
     return { workers, decode, maxPixels, maxBytes, allowTruncated };
@@ -191,7 +212,7 @@ export class Model implements AsyncDisposable {
     this.#checkOpen();
     const { signal, onProgress } = parseEmbedOptions(options);
     const items = imageItems(images);
-    const batches = embedImages(this.#imageTower(), items, signal ?? undefined);
+    const batches = embedImages(this.#embeddingTower(), items, signal ?? undefined);
     return this.#track(collect(batches, this.description.embeddingDim, onProgress));
   }
 
@@ -205,6 +226,35 @@ export class Model implements AsyncDisposable {
   }
 
   /**
+   * Token states of texts, [rows, tokens, width] (`vectors` is the number of tokens), each text padded to the
+   * whole context: what Stable Diffusion's cross-attention reads. `layer` default last. Not normalised.
+   */
+  async embedTextTokens(texts: readonly string[] | string, options?: StatesOptions): Promise<Embeddings> {
+    this.#checkOpen();
+    const { layer, rest } = splitStatesOptions(options);
+    const { signal, onProgress } = parseEmbedOptions(rest);
+    const items = asList(texts, 'texts').map((item, index) => ({ index, item: textItem(item, index) }));
+    const batches = embedTexts(textStatesTower(this.#textTower(), layer), items, signal ?? undefined);
+    return this.#track(collect(batches, null, onProgress));
+  }
+
+  /** Patch (and class) token states of images, [rows, tokens, width]; as {@link embedTextTokens}. */
+  async embedImageTokens(
+    images: readonly ImageInput[] | ImageInput,
+    options?: StatesOptions,
+  ): Promise<Embeddings> {
+    this.#checkOpen();
+    const { layer, rest } = splitStatesOptions(options);
+    const { signal, onProgress } = parseEmbedOptions(rest);
+    const batches = embedImages(
+      imageStatesTower(this.#imageTower(), layer),
+      imageItems(images),
+      signal ?? undefined,
+    );
+    return this.#track(collect(batches, null, onProgress));
+  }
+
+  /**
    * Embeds an endless or huge source with bounded memory and back-pressure: items are images (as in
    * {@link embedImages}) or `{ text }`; batches come in the order of the source, of one kind each.
    */
@@ -215,7 +265,7 @@ export class Model implements AsyncDisposable {
     this.#checkOpen();
     const { signal, onProgress } = parseEmbedOptions(options);
     let done = 0;
-    const towers = { image: () => this.#imageTower(), text: () => this.#textTower() };
+    const towers = { image: () => this.#embeddingTower(), text: () => this.#textTower() };
     for await (const batch of embedStream(towers, source, signal ?? undefined)) {
       done += batch.rows + batch.failures.length;
       onProgress?.(done);

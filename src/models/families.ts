@@ -61,6 +61,13 @@ export const FAMILIES: readonly Family[] = [
     bucketable: false,
     vocabularies: ['BPE'],
   },
+  {
+    ...CLIP,
+    family: 'metaclip2',
+    types: ['metaclip_2', 'metaclip_2_text_model', 'metaclip_2_vision_model'],
+    bucketable: false,
+    vocabularies: ['Unigram', 'BPE'],
+  },
   { ...BERT, family: 'align', types: ['align', 'align_text_model'], contextLength: 64 },
   { ...BERT, family: 'chinese_clip', types: ['chinese_clip', 'chinese_clip_text_model'], contextLength: 52 },
   { ...BERT, family: 'blip', types: ['blip', 'blip_text_model'], contextLength: 35, logitScale: 1 },
