@@ -33,3 +33,58 @@ export { pullModel } from './models/pull.js';
 export type { Pulled, PullOptions, PullProgress } from './models/pull.js';
 export type { ListOptions, ModelInfo } from './models/catalog.js';
 export type { OnnxSource, RegistryCard } from './models/registry.js';
+export { adapt, applyAdapter } from './tasks/adapt.js';
+export {
+  direction,
+  directionalSimilarity,
+  groupMeans,
+  meanDirection,
+  moveAlong,
+  patchHeatMap,
+  rankCandidates,
+} from './tasks/arithmetic.js';
+export { blipModels, capFilt } from './tasks/capfilt.js';
+export { clipLoss, siglipLoss } from './tasks/contrastive.js';
+export { openCifar10, openEmoji, openFashionMnist, openImageFolder, openMnist } from './tasks/datasets.js';
+export { evaluateProbe, evaluateZeroShot } from './tasks/evaluate.js';
+export { takeRows } from './tasks/features.js';
+export { fewShot, searchTipAdapter, tipAdapterLogits } from './tasks/few-shot.js';
+export { alignFilter } from './tasks/filters/align.js';
+export {
+  atLeast,
+  isBasic,
+  isImageBasedCaption,
+  isLaion,
+  isTextBased,
+  scoreThreshold,
+} from './tasks/filters/datacomp.js';
+export { filterPool } from './tasks/filters/pool.js';
+export { linearScores, nearTargets, pairScores } from './tasks/filters/scores.js';
+export { combineUids, uidsFromNpy, uidsToNpy } from './tasks/filters/uids.js';
+export { assignClusters, kMeans } from './tasks/kmeans.js';
+export { knowledgePrompts, parseKnowledge, wordnetKnowledge } from './tasks/knowledge/klite.js';
+export { mersenne } from './tasks/mersenne.js';
+export {
+  countEntries,
+  entryProbabilities,
+  keepsAny,
+  keepsOfShard,
+  keepsPair,
+  tailShare,
+  thresholdForShare,
+} from './tasks/metaclip/balance.js';
+export { curatePool } from './tasks/metaclip/curate.js';
+export { EntryMatcher } from './tasks/metaclip/matcher.js';
+export { bigramInformation, buildLanguageMetadata, buildMetadata } from './tasks/metaclip/metadata.js';
+export {
+  classificationMetrics,
+  confusionShares,
+  labelMoves,
+  meanAveragePrecision,
+  robustness,
+} from './tasks/metrics.js';
+export { applyProbe, fitProbe, probeAccuracy, sweepProbe } from './tasks/probe.js';
+export { Residual } from './tasks/residual.js';
+export { benchmarkMetrics, retrievalFromScores, retrievalMetrics } from './tasks/retrieval.js';
+export { WordNet } from './tasks/wordnet.js';
+export { buildPromptClassifier } from './tasks/zero-shot.js';

@@ -4,14 +4,17 @@ import { registerBench } from './bench.js';
 import { registerCaption } from './caption.js';
 import { registerClassify } from './classify.js';
 import { registerDedup } from './dedup.js';
+import { registerCurate, registerFilter } from './curate.js';
 import { registerDoctor } from './doctor.js';
 import { registerEmbed } from './embed.js';
+import { registerEval } from './eval.js';
 import { registerModels } from './models.js';
 import { registerPreprocess } from './preprocess.js';
 import { registerRerank } from './rerank.js';
 import { registerSearch } from './search.js';
 import { registerSimilarity } from './similarity.js';
 import { registerTokenize } from './tokenize.js';
+import { registerAdapt, registerKMeans } from './train.js';
 import { packageVersion } from './version.js';
 
 /** Adds a command to the program. */
@@ -26,6 +29,11 @@ const COMMANDS: readonly Register[] = [
   registerRerank,
   registerCaption,
   registerDedup,
+  registerEval,
+  registerAdapt,
+  registerCurate,
+  registerFilter,
+  registerKMeans,
   registerModels,
   registerTokenize,
   registerPreprocess,

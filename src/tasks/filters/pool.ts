@@ -1,0 +1,124 @@
+import { DiptychError } from '../../errors.js';
+import { numberOf, tableRows, textOf, type TableRow } from '../rows-file.js';
+import { WordNet } from '../wordnet.js';
+import { alignFilter } from './align.js';
+import { atLeast, isBasic, isTextBased, LAION_SCORE, scoreThreshold } from './datacomp.js';
+
+export type FilterRule = 'basic' | 'text' | 'laion' | 'score' | 'align';
+
+export interface PoolOptions {
+  /** Column of the score for `score` and `laion`. Default clip_l14_similarity_score, clip_b32_similarity_score. */
+  readonly scoreColumn?: string;
+  readonly threshold?: number;
+  /** Instead of a threshold: the share to keep. */
+  readonly fraction?: number;
+  /** Default `language`. */
+  readonly languageColumn?: string;
+  /** For `text`: WordNet's dict folder, and the offsets of the entities. */
+  readonly wordnet?: string;
+  readonly offsets?: ReadonlySet<number>;
+}
+
+export interface PoolResult {
+  readonly rows: number;
+  /** Rows kept, in the order of the pool, with their position in it. */
+  readonly kept: readonly { readonly index: number; readonly row: TableRow }[];
+  readonly threshold: number | null;
+  /** Rows that lack what the rule needs; they are not kept. */
+  readonly incomplete: readonly { readonly index: number; readonly message: string }[];
+}
+
+function missingOf(row: TableRow, texts: readonly string[], numbers: readonly string[]): string | null {
+  const text = texts.find((column) => textOf(row, column) === null);
+  if (text !== undefined) return `no text in column ${text}`;
+  const number = numbers.find((column) => Number.isNaN(numberOf(row, column)));
+  return number === undefined ? null : `no number in column ${number}`;
+}
+
+/** The columns that a rule reads: texts, then numbers. */
+function columnsOf(rule: FilterRule, score: string, language: string): [string[], string[]] {
+  const size = ['original_width', 'original_height'];
+  if (rule === 'basic') return [['text', language], size];
+  if (rule === 'text') return [['text', language], []];
+  if (rule === 'laion') return [[language], [score]];
+  return rule === 'score' ? [[], [score]] : [['text', 'url'], size];
+}
+
+/**
+ * Applies a rule to a pool in files (see {@link tableRows}), with DataComp's column names. Throws BAD_INPUT when no
+ * row has what the rule needs.
+ */
+export async function filterPool(
+  files: readonly string[],
+  rule: FilterRule,
+  options: PoolOptions = {},
+): Promise<PoolResult> {
+  const language = options.languageColumn ?? 'language';
+  const score =
+    options.scoreColumn ?? (rule === 'laion' ? 'clip_b32_similarity_score' : 'clip_l14_similarity_score');
+  const [texts, numbers] = columnsOf(rule, score, language);
+  const whole: { index: number; row: TableRow }[] = [];
+  const incomplete: { index: number; message: string }[] = [];
+  let rows = 0;
+  for (const file of files) {
+    for await (const row of tableRows(file)) {
+      const index = rows++;
+      const message = missingOf(row, texts, numbers);
+      if (message === null) whole.push({ index, row });
+      else incomplete.push({ index, message });
+    }
+  }
+  if (whole.length === 0) {
+    throw new DiptychError(
+      'BAD_INPUT',
+      `none of ${String(rows)} rows has what ${rule} needs: ${incomplete[0]?.message ?? 'the pool is empty'}`,
+      {
+        input: files.join(', '),
+      },
+    );
+  }
+  const text = (row: TableRow, column: string): string => textOf(row, column) ?? '';
+  const poolRow = (row: TableRow): { text: string; language: string; width: number; height: number } => ({
+    text: text(row, 'text'),
+    language: text(row, language),
+    width: numberOf(row, 'original_width'),
+    height: numberOf(row, 'original_height'),
+  });
+  const result = (kept: PoolResult['kept'], threshold: number | null = null): PoolResult => ({
+    rows,
+    kept,
+    threshold,
+    incomplete,
+  });
+  switch (rule) {
+    case 'basic':
+      return result(whole.filter(({ row }) => isBasic(poolRow(row))));
+    case 'text': {
+      const { wordnet, offsets } = options;
+      if (wordnet === undefined || offsets === undefined)
+        throw new DiptychError('BAD_OPTION', 'the text rule needs a WordNet folder and a list of offsets', {
+          input: 'wordnet',
+        });
+      const database = new WordNet(wordnet);
+      return result(whole.filter(({ row }) => isTextBased(poolRow(row), offsets, database)));
+    }
+    case 'align': {
+      const pool = whole.map(({ row }) => ({ ...poolRow(row), image: text(row, 'url') }));
+      const { kept } = alignFilter(pool);
+      return result(kept.flatMap((at) => whole[at] ?? []));
+    }
+    case 'laion':
+    case 'score': {
+      const scores = Float64Array.from(whole, ({ row }) => numberOf(row, score));
+      const { fraction } = options;
+      const least =
+        fraction === undefined
+          ? (options.threshold ?? (rule === 'laion' ? LAION_SCORE : NaN))
+          : scoreThreshold(scores, fraction);
+      if (Number.isNaN(least))
+        throw new DiptychError('BAD_OPTION', 'give a threshold or a fraction', { input: 'threshold' });
+      const kept = atLeast(scores, least).flatMap((at) => whole[at] ?? []);
+      return result(rule === 'score' ? kept : kept.filter(({ row }) => text(row, language) === 'en'), least);
+    }
+  }
+}

@@ -1,0 +1,191 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { encode } from 'fast-png';
+import { npyHeader } from '#diptych/output/npy.js';
+import { openCifar10, openImageFolder, openMnist } from '#diptych/tasks/datasets.js';
+import { local } from '../../support/fixtures.ts';
+import { readNpy } from '../../support/npy.ts';
+
+const main = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tasks-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+function diptych(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [main, ...args], (error, stdout, stderr) => {
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
+    });
+  });
+}
+
+describe('labelled sets in the formats of their packages', () => {
+  test('CIFAR-10 sheets: a line is an image', async () => {
+    const data = Uint8Array.from({ length: 20 * 1024 * 3 }, (_, i) => (i * 7 + Math.floor(i / 3072)) % 256);
+    await writeFile(
+      join(folder, 'test_batch.png'),
+      encode({ width: 1024, height: 20, channels: 3, depth: 8, data }, { zlib: { level: 1 } }),
+    );
+    await writeFile(
+      join(folder, 'test_lables.json'),
+      JSON.stringify(Array.from({ length: 20 }, (_, i) => i % 10)),
+    );
+    const set = openCifar10(folder);
+    expect([set.rows, set.classes.length, set.labels[13]]).toEqual([20, 10, 3]);
+    const { decode } = await import('fast-png');
+    const bytes = set.image(19);
+    if (typeof bytes === 'string') throw new Error('expected bytes');
+    const image = decode(bytes);
+    expect([image.width, image.height, image.channels]).toEqual([32, 32, 3]);
+    expect(Array.from(image.data)).toEqual(Array.from(data.subarray(19 * 3072)));
+    expect(() => openCifar10(join(folder, 'none'))).toThrow(
+      expect.objectContaining({ code: 'INPUT_NOT_FOUND' }),
+    );
+  });
+  test('MNIST: shares of white, one file a digit', async () => {
+    await mkdir(join(folder, 'src', 'digits'), { recursive: true });
+    for (let digit = 0; digit < 10; digit++) {
+      const data = Array.from({ length: 784 * (digit + 1) }, (_, i) => (i % 784 === digit ? 1 : 0));
+      await writeFile(join(folder, 'src', 'digits', `${String(digit)}.json`), JSON.stringify({ data }));
+    }
+    const set = openMnist(folder);
+    expect([set.rows, set.labels[0], set.labels[1], set.labels[54]]).toEqual([55, 0, 1, 9]);
+    const { decode } = await import('fast-png');
+    const bytes = set.image(2);
+    if (typeof bytes === 'string') throw new Error('expected bytes');
+    const { data } = decode(bytes);
+    expect([data[0], data[1], data[2]]).toEqual([0, 255, 0]);
+  });
+  test('a folder a class, with names of its own', async () => {
+    for (const name of ['b_cat', 'a_dog']) {
+      await mkdir(join(folder, 'classes', name), { recursive: true });
+      await writeFile(join(folder, 'classes', name, 'x.png'), '');
+    }
+    const set = await openImageFolder(join(folder, 'classes'));
+    expect([set.classes, Array.from(set.labels)]).toEqual([
+      ['a dog', 'b cat'],
+      [0, 1],
+    ]);
+    await writeFile(join(folder, 'classes', 'classnames.txt'), 'hound\n');
+    await expect(openImageFolder(join(folder, 'classes'))).rejects.toMatchObject({
+      code: 'DIMENSION_MISMATCH',
+    });
+    await expect(openImageFolder(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'INPUT_NOT_FOUND' });
+  });
+});
+
+test('filter: the golden subset, byte for byte, and rows that lack what it needs', async () => {
+  const golden: { rows: object[] } = JSON.parse(
+    await readFile(join(local, 'tasks', 'filters', 'filters.json'), 'utf8'),
+  );
+  const pool = join(folder, 'pool.jsonl');
+  await writeFile(pool, golden.rows.map((row) => JSON.stringify(row)).join('\n'));
+  const out = join(folder, 'basic.npy');
+  const ran = await diptych('filter', 'basic', pool, '--out', out, '--json');
+  expect(ran.code).toBe(0);
+  expect(JSON.parse(ran.stdout)).toMatchObject({ rule: 'basic', rows: 400, incomplete: 0 });
+  expect((await readFile(out)).equals(await readFile(join(local, 'tasks', 'filters', 'basic.npy')))).toBe(
+    true,
+  );
+  await writeFile(pool, '{"uid": "x", "clip_l14_similarity_score": 0.5}\n{"uid": "y"}\n');
+  const some = await diptych(
+    'filter',
+    'score',
+    pool,
+    '--threshold',
+    '0.1',
+    '--out',
+    join(folder, 'some.jsonl'),
+  );
+  expect([some.code, some.stdout.trim()]).toEqual([3, '1 of 2 rows kept']);
+  expect((await diptych('filter', 'basic', pool, '--out', out)).stderr).toMatch(
+    /BAD_INPUT: .*no text in column text/,
+  );
+  expect((await diptych('filter', 'score', pool, '--out', out)).code).toBe(2);
+});
+
+test('curate: the same rows as the official code on the same stream', async () => {
+  const golden: { entries: string[]; texts: string[]; t: number; kept: number[] } = JSON.parse(
+    await readFile(join(local, 'tasks', 'metaclip.json'), 'utf8'),
+  );
+  const [pool, entries, out] = ['texts.jsonl', 'entries.json', 'kept.jsonl'].map((name) =>
+    join(folder, name),
+  );
+  if (pool === undefined || entries === undefined || out === undefined) throw new Error('unreachable');
+  await writeFile(pool, golden.texts.map((text) => JSON.stringify(text)).join('\n'));
+  await writeFile(entries, JSON.stringify(golden.entries));
+  const ran = await diptych(
+    'curate',
+    pool,
+    '--entries',
+    entries,
+    '--t',
+    String(golden.t),
+    '--seed',
+    '11',
+    '--out',
+    out,
+    '--json',
+  );
+  expect(ran.code).toBe(0);
+  const lines = (await readFile(out, 'utf8')).trim().split('\n');
+  expect(lines.map((line): unknown => JSON.parse(line).index)).toEqual(golden.kept);
+  expect(JSON.parse(ran.stdout)).toMatchObject({ texts: golden.texts.length, kept: golden.kept.length });
+});
+
+test('kmeans and adapt on sets on disk', async () => {
+  const write = async (name: string, rows: number, dim: number, data: Float32Array): Promise<string> => {
+    const file = join(folder, name);
+    await writeFile(file, Buffer.concat([npyHeader('<f4', [rows, dim]), new Uint8Array(data.buffer)]));
+    return file;
+  };
+  const points = Float32Array.from(
+    { length: 400 },
+    (_, i) => (Math.floor(i / 4) % 2 === i % 2 ? 3 : 0) + (i % 7) / 50,
+  );
+  const images = await write('images.npy', 100, 4, points);
+  const centroids = join(folder, 'centroids.npy');
+  const labels = join(folder, 'labels.npy');
+  const ran = await diptych(
+    'kmeans',
+    images,
+    '--clusters',
+    '2',
+    '--out',
+    centroids,
+    '--labels',
+    labels,
+    '--json',
+  );
+  expect(JSON.parse(ran.stdout)).toMatchObject({ rows: 100, clusters: 2 });
+  expect(readNpy(centroids).shape).toEqual([2, 4]);
+  expect(new Set(readNpy(labels).data).size).toBe(2);
+
+  const texts = await write('texts.npy', 2, 4, Float32Array.of(0, 1, 0, 0, 1, 0, 0, 0));
+  const rows = join(folder, 'rows.txt');
+  await writeFile(rows, Array.from({ length: 100 }, (_, row) => String(row % 2)).join('\n'));
+  const adapter = join(folder, 'adapter.json');
+  const trained = await diptych(
+    'adapt',
+    '--images',
+    images,
+    '--texts',
+    texts,
+    '--labels',
+    rows,
+    '--out',
+    adapter,
+    '--json',
+  );
+  expect(JSON.parse(trained.stdout)).toMatchObject({ rows: 100, accuracy: 1 });
+  expect(JSON.parse(await readFile(adapter, 'utf8'))).toMatchObject({ kind: 'residual', dim: 4 });
+  expect((await diptych('kmeans', images, '--clusters', '101', '--out', centroids)).stderr).toMatch(
+    /BAD_INPUT/,
+  );
+});
