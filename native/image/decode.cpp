@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include "image/formats.hpp"
 
 namespace diptych::image {
@@ -9,6 +13,17 @@ namespace {
 
 using base::Code;
 using base::Status;
+
+// A large picture lies on thousands of pages, and both decoding and resizing walk down its columns of rows:
+// huge pages save the misses of the address translation.
+void use_huge_pages([[maybe_unused]] std::uint8_t* memory, [[maybe_unused]] std::size_t bytes) noexcept {
+#if defined(__linux__)
+  constexpr std::uintptr_t kHuge = std::uintptr_t{2} << 20;
+  const auto begin = (reinterpret_cast<std::uintptr_t>(memory) + kHuge - 1) / kHuge * kHuge;
+  const auto end = (reinterpret_cast<std::uintptr_t>(memory) + bytes) / kHuge * kHuge;
+  if (begin < end) (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+#endif
+}
 
 bool is_tiff(Bytes bytes) {
   return starts_with(bytes, 0, {"II\x2a\0", 4}) || starts_with(bytes, 0, {"MM\0\x2a", 4}) ||
@@ -44,6 +59,13 @@ Status read_format(Bytes bytes, Header& header) {
 Scratch& Scratch::of_this_thread() {
   thread_local Scratch scratch;
   return scratch;
+}
+
+void Scratch::give_back() noexcept {
+  constexpr std::size_t kKept = std::size_t{64} << 20;
+  for (auto* const buffer : {&file, &pixels, &first_pass, &second_pass, &converted, &rgb}) {
+    if (buffer->capacity() > kKept) buffer->release();
+  }
 }
 
 Status read_header(Bytes bytes, const Options& options, Header& header) {
@@ -91,9 +113,11 @@ Status allocate_picture(const Header& header, Scratch& scratch, Picture& picture
   picture.region = {0, 0, header.width, header.height};
   picture.stride = header.width * channels_of(header.mode) * sample_bytes(header.mode);
   std::size_t bytes = 0;
+  const std::size_t before = scratch.pixels.capacity();
   if (!base::multiply(picture.stride, header.height, &bytes) || !scratch.pixels.reserve(bytes)) {
     return Status::fail(Code::out_of_memory, "needs more memory for its pixels than there is");
   }
+  if (scratch.pixels.capacity() != before) use_huge_pages(scratch.pixels.data(), bytes);
   picture.pixels = scratch.pixels.data();
   return Status::good();
 }

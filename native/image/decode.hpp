@@ -14,7 +14,7 @@
 namespace diptych::image {
 
 // The memory that one thread decodes and resizes in: it grows to the largest picture and is then reused, so
-// that a picture costs no page faults. A buffer much larger than what is needed now is given back.
+// that a picture costs no page faults.
 struct Scratch {
   base::AlignedBuffer<std::uint8_t> file;
   base::AlignedBuffer<std::uint8_t> pixels;
@@ -23,6 +23,8 @@ struct Scratch {
   base::AlignedBuffer<std::uint8_t> converted;  // RGB of a picture whose own samples are smaller than that
   base::AlignedBuffer<std::uint8_t> rgb;
   static Scratch& of_this_thread();
+  // Frees what only a picture of more than 20 megapixels needed; to be called when the result is written.
+  void give_back() noexcept;
 };
 
 // Finds the format from the content and reads the header. IMAGE_TOO_LARGE comes from here, before any memory

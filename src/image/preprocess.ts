@@ -17,7 +17,7 @@ export interface PreprocessOptions {
   readonly spec?: Partial<PreprocessSpec>;
   /** Decode threads. Default: the cores this process may use. */
   readonly workers?: number;
-  /** exact: Pillow's pixels; fast: JPEGs are decoded at 1/2, 1/4 or 1/8 where that suffices. Default `exact`. */
+  /** exact: Pillow's pixels; fast: JPEGs are decoded at 1/2, 1/4 or 1/8 where that leaves twice the target. Default `exact`. */
   readonly decode?: 'exact' | 'fast';
   /** float32 [n, 3, h, w] normalised, the same in float16 (bits in a Uint16Array), or uint8 [n, h, w, 3]. */
   readonly output?: 'float32' | 'float16' | 'uint8';
