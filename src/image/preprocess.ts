@@ -149,8 +149,8 @@ async function run(
   };
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
-    const native_options = { workers, decode, maxPixels, maxBytes, allowTruncated };
-    return await native().preprocess(items, toNativeSpec(options.spec), native_options, out, cancel);
+    const nativeOptions = { workers, decode, maxPixels, maxBytes, allowTruncated };
+    return await native().preprocess(items, toNativeSpec(options.spec), nativeOptions, out, cancel);
   } catch (error) {
     throwIfAborted(signal ?? undefined);
     const code =

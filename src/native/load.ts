@@ -36,7 +36,8 @@ function load(): NativeBinding {
     );
   }
   try {
-    const binding: NativeBinding = require(path);
+    // The one place where the addon gets its type: binding.ts describes it.
+    const binding = require(path) as NativeBinding;
     binding.setTurboJpegPaths(turboJpegPaths());
     return binding;
   } catch (cause) {

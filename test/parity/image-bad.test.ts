@@ -36,9 +36,9 @@ const CODES: Readonly<Record<string, string>> = {
 };
 
 describe.each(FIXTURES)('broken files of %s', (folder) => {
-  const list: { readonly files: readonly BadFile[] } = JSON.parse(
-    readFileSync(join(folder, 'bad/bad.json'), 'utf8'),
-  );
+  const list = JSON.parse(readFileSync(join(folder, 'bad/bad.json'), 'utf8')) as {
+    readonly files: readonly BadFile[];
+  };
   const paths = list.files.map(({ file }) => join(folder, 'bad', file));
 
   test.each(list.files)('$file: $why', async ({ file, expect: wanted }) => {
