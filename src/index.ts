@@ -88,3 +88,5 @@ export { Residual } from './tasks/residual.js';
 export { benchmarkMetrics, retrievalFromScores, retrievalMetrics } from './tasks/retrieval.js';
 export { WordNet } from './tasks/wordnet.js';
 export { buildPromptClassifier } from './tasks/zero-shot.js';
+export { verifyModel, type VerifyOptions } from './verify.js';
+export type { CheckRow, CheckState, VerifyReport } from './tasks/verify/types.js';

@@ -10,6 +10,7 @@ const RANK = {
   server: 6,
   queue: 6,
   index: 5,
+  verify: 4.7,
   engine: 4.5,
   bench: 5,
   tasks: 4,

@@ -5,6 +5,7 @@ import { DiptychError } from '../errors.js';
 import type { Context, Terminal } from './context.js';
 import { addOutputFlags } from './flags.js';
 import { registerPull } from './models-pull.js';
+import { registerVerify } from './models-verify.js';
 import { runCommand, type ExitCode } from './run.js';
 import { table } from './table.js';
 
@@ -128,7 +129,8 @@ Examples:
   $ diptych models list --family siglip --search so400m
   $ diptych models info ViT-B-32/openai
   $ diptych models info ./my-model --json
-  $ diptych models pull ViT-B/32`,
+  $ diptych models pull ViT-B/32
+  $ diptych models verify ./my-model`,
     );
   const listCommand = models
     .command('list')
@@ -144,4 +146,5 @@ Examples:
     runCommand(values, terminal, (context) => info(context, name)),
   );
   registerPull(models, terminal);
+  registerVerify(models, terminal);
 }

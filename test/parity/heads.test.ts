@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test, jest } from '@jest/globals';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadModel, type CaptionOptions, type Model } from '#diptych/index.js';
 import { maxDifference } from '../support/compare.js';
 import { find, folders, roots } from '../support/fixtures.js';
 import { readFloats } from '../support/npy.js';
+
+// Many sessions are opened: on a machine that others use, too, that takes its time.
+jest.setTimeout(240_000);
 
 interface Generation {
   readonly prompt: string;
