@@ -14,8 +14,9 @@ interface Case {
 
 // Made by test/fixtures/tools/make_images.py with Pillow 13.0.0.
 const folder = fileURLToPath(new URL('../fixtures/generated/', import.meta.url));
-const golden: { readonly files: Readonly<Record<string, readonly Case[] | { readonly error: string }>> } =
-  JSON.parse(readFileSync(join(folder, 'golden.json'), 'utf8'));
+const golden = JSON.parse(readFileSync(join(folder, 'golden.json'), 'utf8')) as {
+  readonly files: Readonly<Record<string, readonly Case[] | { readonly error: string }>>;
+};
 
 const isRefused = (
   entry: readonly Case[] | { readonly error: string },

@@ -42,8 +42,7 @@ export const FIXTURES: readonly string[] = existsSync(join(shared, 'preprocess')
   : [bundled];
 
 export function readReference(folder: string): Reference {
-  const reference: Reference = JSON.parse(readFileSync(join(folder, 'preprocess/reference.json'), 'utf8'));
-  return reference;
+  return JSON.parse(readFileSync(join(folder, 'preprocess/reference.json'), 'utf8')) as Reference;
 }
 
 /** What differs between the addon's pixels and the golden ones of a rule: empty when nothing does. */

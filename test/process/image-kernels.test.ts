@@ -47,7 +47,7 @@ describe('every kernel that this CPU has gives the same bits', () => {
       cwd: root,
       env: { ...process.env, DIPTYCH_KERNEL: kernel },
     });
-    const [digest, active]: unknown[] = JSON.parse(stdout);
+    const [digest, active] = JSON.parse(stdout) as unknown[];
     expect(digest).toBe(hash.digest('hex'));
     if (kernel !== 'amx') expect(active).toMatch(new RegExp(`^${kernel}`));
   });
