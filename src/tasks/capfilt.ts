@@ -101,7 +101,8 @@ async function earlier(file: string): Promise<CapFiltRecord[]> {
     .flatMap((line, at): CapFiltRecord[] => {
       if (line === '') return [];
       try {
-        return [JSON.parse(line)];
+        const record: CapFiltRecord = JSON.parse(line);
+        return [record];
       } catch (cause) {
         throw new DiptychError('OUTPUT_INVALID', `line ${String(at + 1)} is no JSON`, { cause, input: file });
       }

@@ -125,6 +125,7 @@ export async function callNative<T>(
 }
 
 /** Reads an option that is a function. */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the option's own type
 export function readFunction<T extends (...values: never[]) => void>(value: unknown, name: string): T {
   if (typeof value === 'function') return value as T;
   throw new DiptychError('BAD_OPTION', `expected a function, got ${typeof value}`, { input: name });

@@ -7,7 +7,7 @@ export type Uid = string;
 
 function checkUid(uid: Uid): Uid {
   if (typeof uid === 'string' && /^[0-9a-f]{32}$/i.test(uid)) return uid.toLowerCase();
-  throw new DiptychError('BAD_INPUT', 'expected a uid of 32 hexadecimal digits', { input: String(uid) });
+  throw new DiptychError('BAD_INPUT', 'expected a uid of 32 hexadecimal digits', { input: `uid ${uid}` });
 }
 
 /** The bytes that numpy.save writes for the sorted uids; a uid that comes twice stays twice. */

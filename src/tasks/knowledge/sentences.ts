@@ -22,15 +22,18 @@ const SEEN_LOWER = 0b1110000;
 /** Beside the sources: tsc copies no JSON. */
 const MODEL = new URL('../../../src/tasks/knowledge/punkt-english.json', import.meta.url);
 
+/** The model as it lies in the file. */
+interface Model {
+  readonly abbreviations: readonly string[];
+  readonly starters: readonly string[];
+  readonly collocations: readonly string[];
+  readonly orthography: Readonly<Record<string, string>>;
+}
+
 let parameters: Parameters | undefined;
 
 function load(): Parameters {
-  const model: {
-    abbreviations: string[];
-    starters: string[];
-    collocations: string[];
-    orthography: Record<string, string>;
-  } = JSON.parse(readFileSync(MODEL, 'utf8'));
+  const model: Model = JSON.parse(readFileSync(MODEL, 'utf8'));
   const words = Object.entries(model.orthography).flatMap(([bits, list]) =>
     list.split('\t').map((word) => [word, Number(bits)] as const),
   );
