@@ -84,6 +84,15 @@ export interface CapFiltSummary {
   readonly dropped: number;
 }
 
+function isRecord(value: unknown): value is CapFiltRecord {
+  if (typeof value !== 'object' || value === null || !('image' in value) || typeof value.image !== 'string')
+    return false;
+  if ('error' in value) return typeof value.error === 'object' && value.error !== null;
+  return (
+    'caption' in value && Array.isArray(value.caption) && 'judged' in value && Array.isArray(value.judged)
+  );
+}
+
 /** Whole lines of an earlier run; what a kill left of the last one is cut off. */
 async function earlier(file: string): Promise<CapFiltRecord[]> {
   let text: string;
@@ -101,11 +110,12 @@ async function earlier(file: string): Promise<CapFiltRecord[]> {
     .flatMap((line, at): CapFiltRecord[] => {
       if (line === '') return [];
       try {
-        const record: CapFiltRecord = JSON.parse(line);
-        return [record];
+        const record: unknown = JSON.parse(line);
+        if (isRecord(record)) return [record];
       } catch (cause) {
         throw new DiptychError('OUTPUT_INVALID', `line ${String(at + 1)} is no JSON`, { cause, input: file });
       }
+      throw new DiptychError('OUTPUT_INVALID', `line ${String(at + 1)} is not of CapFilt`, { input: file });
     });
 }
 

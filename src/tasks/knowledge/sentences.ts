@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { DiptychError } from '../../errors.js';
 
 /**
  * Punkt (Kiss and Strunk, Computational Linguistics 2006) with NLTK's English model: where a sentence ends. A period
@@ -32,8 +33,16 @@ interface Model {
 
 let parameters: Parameters | undefined;
 
+function isModel(value: unknown): value is Model {
+  if (typeof value !== 'object' || value === null) return false;
+  const lists = 'abbreviations' in value && 'starters' in value && 'collocations' in value;
+  return lists && 'orthography' in value && typeof value.orthography === 'object';
+}
+
 function load(): Parameters {
-  const model: Model = JSON.parse(readFileSync(MODEL, 'utf8'));
+  const model: unknown = JSON.parse(readFileSync(MODEL, 'utf8'));
+  if (!isModel(model))
+    throw new DiptychError('INPUT_UNREADABLE', 'the sentence model is damaged', { input: MODEL.pathname });
   const words = Object.entries(model.orthography).flatMap(([bits, list]) =>
     list.split('\t').map((word) => [word, Number(bits)] as const),
   );
