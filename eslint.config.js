@@ -14,6 +14,7 @@ export default tseslint.config(
       'demo-output/',
       'test/fixtures/',
       'bench/results/',
+      '**/.venv/',
     ],
   },
   js.configs.recommended,

@@ -19,7 +19,11 @@ export async function readOutput(file: string, { dtype, shape }: OutputReply): P
   // A copy of its own, since a view of a pooled Buffer need not be aligned.
   const { buffer } = Uint8Array.from(bytes);
   const data =
-    dtype === 'float32' ? new Float32Array(buffer) : dtype === 'int32' ? new Int32Array(buffer) : new Uint8Array(buffer);
+    dtype === 'float32'
+      ? new Float32Array(buffer)
+      : dtype === 'int32'
+        ? new Int32Array(buffer)
+        : new Uint8Array(buffer);
   return { data, shape };
 }
 

@@ -92,7 +92,11 @@ function judge(
 }
 
 /** How much faster the machine itself was: the median change of the limits and peers of the case. */
-function driftOf(then: readonly BenchResult[], now: ReadonlyMap<string, BenchResult>, name: string): number | null {
+function driftOf(
+  then: readonly BenchResult[],
+  now: ReadonlyMap<string, BenchResult>,
+  name: string,
+): number | null {
   const changes = then
     .filter((one) => one.role !== 'own' && `${one.suite} / ${one.case}` === name)
     .flatMap((one) => {
@@ -111,9 +115,14 @@ function warningsOf(old: BenchReport, fresh: BenchReport): string[] {
     warnings.push(`different kernels: ${old.machine.kernel} and ${fresh.machine.kernel}`);
   }
   if (old.settings.threads !== fresh.settings.threads) {
-    warnings.push(`different thread counts: ${String(old.settings.threads)} and ${String(fresh.settings.threads)}`);
+    warnings.push(
+      `different thread counts: ${String(old.settings.threads)} and ${String(fresh.settings.threads)}`,
+    );
   }
-  for (const [name, report] of [['old', old], ['new', fresh]] as const) {
+  for (const [name, report] of [
+    ['old', old],
+    ['new', fresh],
+  ] as const) {
     if (report.machine.busy) warnings.push(`the ${name} run was made on a busy machine`);
     if (report.settings.smoke) warnings.push(`the ${name} run is a smoke run: its figures mean nothing`);
   }
@@ -121,7 +130,11 @@ function warningsOf(old: BenchReport, fresh: BenchReport): string[] {
 }
 
 /** Compares Diptych's own subjects of two runs. */
-export function compareReports(old: BenchReport, fresh: BenchReport, { threshold }: CompareOptions): CompareReport {
+export function compareReports(
+  old: BenchReport,
+  fresh: BenchReport,
+  { threshold }: CompareOptions,
+): CompareReport {
   const now = new Map(fresh.results.map((one) => [key(one), one]));
   const then = new Map(old.results.map((one) => [key(one), one]));
   const own = old.results.filter((one) => one.role === 'own');

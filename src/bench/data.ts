@@ -13,16 +13,18 @@ const require = createRequire(import.meta.url);
 interface JpegTurbo {
   readonly FORMAT_RGB: number;
   readonly SAMP_420: number;
-  compressSync(
+  readonly compressSync: (
     raw: Buffer,
     options: { format: number; width: number; height: number; subsampling: number; quality: number },
-  ): Buffer;
-  decompressSync(image: Buffer, options: { format: number }): { data: Buffer; width: number; height: number };
+  ) => Buffer;
+  readonly decompressSync: (
+    image: Buffer,
+    options: { format: number },
+  ) => { data: Buffer; width: number; height: number };
 }
 
 const jpegTurbo = (): JpegTurbo => {
-  const loaded: JpegTurbo = require('@julusian/jpeg-turbo');
-  return loaded;
+  return require('@julusian/jpeg-turbo') as JpegTurbo;
 };
 
 const photoFolder = join(packageRoot, 'bench', 'data');
@@ -75,7 +77,10 @@ export async function largePhoto(folder: string): Promise<string> {
     }
   }
   const file = join(folder, 'photo-12mp.jpg');
-  await writeFile(file, compressSync(pixels, { format: FORMAT_RGB, width, height, subsampling: SAMP_420, quality }));
+  await writeFile(
+    file,
+    compressSync(pixels, { format: FORMAT_RGB, width, height, subsampling: SAMP_420, quality }),
+  );
   return file;
 }
 
@@ -97,7 +102,10 @@ export async function ownPhotos(folder: string): Promise<string[]> {
   try {
     names = await readdir(folder);
   } catch (cause) {
-    throw new DiptychError('INPUT_NOT_FOUND', 'the folder of photos cannot be read', { input: folder, cause });
+    throw new DiptychError('INPUT_NOT_FOUND', 'the folder of photos cannot be read', {
+      input: folder,
+      cause,
+    });
   }
   const found = names.filter((name) => known.has(extname(name).toLowerCase())).sort();
   if (found.length === 0) {
@@ -108,7 +116,10 @@ export async function ownPhotos(folder: string): Promise<string[]> {
 
 /** Unit rows of normally distributed numbers, as raw float32 in a file that every host can read. */
 export async function unitRows(folder: string, rows: number, dim: number, seed: number): Promise<string> {
-  const name = createHash('sha1').update(`${String(rows)} ${String(dim)} ${String(seed)}`).digest('hex').slice(0, 12);
+  const name = createHash('sha1')
+    .update(`${String(rows)} ${String(dim)} ${String(seed)}`)
+    .digest('hex')
+    .slice(0, 12);
   const file = join(folder, `rows-${name}.f32`);
   await writeFile(file, new Uint8Array(makeUnitRows(rows, dim, seed).buffer));
   return file;

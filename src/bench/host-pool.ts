@@ -24,8 +24,8 @@ export class HostPool {
 
   /** Ends every process. */
   async end(): Promise<void> {
-    const all = await Promise.allSettled(this.#hosts.values());
+    const all = await Promise.allSettled([...this.#hosts.values()]);
     this.#hosts.clear();
-    await Promise.all(all.map((one) => (one.status === 'fulfilled' ? one.value.end() : undefined)));
+    for (const one of all) if (one.status === 'fulfilled') await one.value.end();
   }
 }

@@ -80,9 +80,22 @@ function commit(): string | null {
   if (!existsSync(join(packageRoot, '.git'))) return null;
   try {
     const git = (...args: string[]): string =>
-      execFileSync('git', args, { cwd: packageRoot, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+      execFileSync('git', args, {
+        cwd: packageRoot,
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      }).trim();
     // Results themselves may be new: they do not change what is measured.
-    const changed = git('status', '--porcelain', '--untracked-files=no', '--', 'src', 'native', 'package.json', 'CMakeLists.txt');
+    const changed = git(
+      'status',
+      '--porcelain',
+      '--untracked-files=no',
+      '--',
+      'src',
+      'native',
+      'package.json',
+      'CMakeLists.txt',
+    );
     return git('rev-parse', '--short=12', 'HEAD') + (changed === '' ? '' : '+changes');
   } catch {
     return null;
@@ -97,7 +110,9 @@ function version(name: string): string | null {
 
 function versions(): Record<string, string> {
   const own = read(join(packageRoot, 'package.json'));
-  const all: Record<string, string> = { diptych: /"version"\s*:\s*"([^"]+)"/.exec(own ?? '')?.[1] ?? 'unknown' };
+  const all: Record<string, string> = {
+    diptych: /"version"\s*:\s*"([^"]+)"/.exec(own ?? '')?.[1] ?? 'unknown',
+  };
   for (const name of ['onnxruntime-node', '@julusian/jpeg-turbo', '@huggingface/tokenizers', 'tinybench']) {
     const found = version(name);
     if (found !== null) all[name] = found;
@@ -130,7 +145,8 @@ export function watchMachine(): () => Machine {
       loadAfter: round(loadavg()[0] ?? 0),
       otherLoad,
       steal,
-      busy: (otherLoad ?? before.load / Math.max(cpus().length, 1)) > BUSY_SHARE || (steal ?? 0) > STEAL_SHARE,
+      busy:
+        (otherLoad ?? before.load / Math.max(cpus().length, 1)) > BUSY_SHARE || (steal ?? 0) > STEAL_SHARE,
     };
   };
 }
@@ -143,7 +159,8 @@ export function shares(
   after: Ticks | null,
   own: number,
 ): { readonly otherLoad: number | null; readonly steal: number | null } {
-  if (before === null || after === null || after.total <= before.total) return { otherLoad: null, steal: null };
+  if (before === null || after === null || after.total <= before.total)
+    return { otherLoad: null, steal: null };
   const total = after.total - before.total;
   const other = Math.max(0, after.used - before.used - own);
   return { otherLoad: round(other / total), steal: round((after.steal - before.steal) / total) };

@@ -62,7 +62,9 @@ function optionsOf(suites: readonly string[], flags: RunFlags): BenchOptions {
     smoke: flags.smoke === true,
     onCase: ({ suite, name, subjects }, index, count) => {
       if (flags.quiet !== true)
-        say(`[${String(index + 1)}/${String(count)}] ${suite}: ${name} (${subjects.map((one) => one.name).join(', ')})`);
+        say(
+          `[${String(index + 1)}/${String(count)}] ${suite}: ${name} (${subjects.map((one) => one.name).join(', ')})`,
+        );
     },
   };
 }

@@ -63,7 +63,11 @@ export async function measureCase(
     const sound = await checkAll(plan, opened, settings.scratch, leaveOut);
     await warmUp(plan, sound, settings, signal, leaveOut);
     await sampleInTurn(plan, sound, settings, signal);
-    return { results: sound.map((one) => result(plan, one)), ratios: ratiosOf(plan, sound, settings.smoke), absent };
+    return {
+      results: sound.map((one) => result(plan, one)),
+      ratios: ratiosOf(plan, sound, settings.smoke),
+      absent,
+    };
   } finally {
     for (const one of opened) await one.host.closeJob(one.handle).catch(() => undefined);
   }

@@ -52,7 +52,10 @@ export class GraphBuilder {
   constructor(seed: number) {
     const random = randomGenerator(seed);
     // One table of normal-like numbers, read from changing places: a generator call per weight would take a minute.
-    this.#table = Float32Array.from({ length: 1_000_003 }, () => random() + random() + random() + random() - 2);
+    this.#table = Float32Array.from(
+      { length: 1_000_003 },
+      () => random() + random() + random() + random() - 2,
+    );
   }
 
   #name(stem: string): string {
@@ -97,7 +100,11 @@ export class GraphBuilder {
     return this.#tensor(scalar ? [] : [values.length], INT64, new Uint8Array(data.buffer));
   }
 
-  node(type: string, inputs: readonly string[], attributes: Readonly<Record<string, Attribute>> = {}): string {
+  node(
+    type: string,
+    inputs: readonly string[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+  ): string {
     const name = this.#name('t');
     this.#nodes.push(
       message(1, [

@@ -62,9 +62,17 @@ function names(value: unknown, name: string): readonly string[] {
   throw new DiptychError('BAD_OPTION', 'expected a list of names', { input: name });
 }
 
-function callback<T>(value: unknown, name: string): T | null {
+const isFunction = (value: unknown): boolean => typeof value === 'function';
+
+function onCaseOf(value: unknown, name: string): ResolvedOptions['onCase'] {
   if (value === null) return null;
-  if (typeof value === 'function') return value as T;
+  if (isFunction(value)) return value as NonNullable<ResolvedOptions['onCase']>;
+  throw new DiptychError('BAD_OPTION', 'expected a function', { input: name });
+}
+
+function onResultOf(value: unknown, name: string): ResolvedOptions['onResult'] {
+  if (value === null) return null;
+  if (isFunction(value)) return value as NonNullable<ResolvedOptions['onResult']>;
   throw new DiptychError('BAD_OPTION', 'expected a function', { input: name });
 }
 
@@ -80,9 +88,9 @@ function parse(given: unknown): ResolvedOptions {
       smoke: read.boolean,
       seconds: read.number((value) => value > 0 && value <= 3600, 'seconds, more than 0'),
       threads: read.integer(1, 1024),
-      signal: read.signal,
-      onCase: callback,
-      onResult: callback,
+      signal: (value, name) => (value === null ? null : read.signal(value, name)),
+      onCase: onCaseOf,
+      onResult: onResultOf,
     },
     {
       suites: suiteNames,
@@ -159,6 +167,7 @@ export async function runBench(options?: BenchOptions): Promise<BenchReport> {
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
-  const { scratch: _, ...told } = settings;
+  const { smoke, seconds, minSamples, sampleMs, threads, model, images, peers } = settings;
+  const told = { smoke, seconds, minSamples, sampleMs, threads, model, images, peers };
   return { machine: describe(), settings: told, results, ratios, absent };
 }

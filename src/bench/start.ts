@@ -1,5 +1,5 @@
 /** What the start-up suite times: `import` loads the package; `embed` goes on to one photo's embedding. */
-import { loadModel } from '../index.js';
+import { loadModel } from '../engine.js';
 
 const [, , what, model, file] = process.argv;
 if (what === 'embed' && model !== undefined && file !== undefined) {

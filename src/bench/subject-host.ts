@@ -59,7 +59,8 @@ const replies = createWriteStream('', { fd: 4 });
 for await (const line of createInterface({ input: createReadStream('', { fd: 3 }) })) {
   let reply: HostReply;
   try {
-    reply = await answer(JSON.parse(line));
+    const request: HostRequest = JSON.parse(line) as HostRequest;
+    reply = await answer(request);
   } catch (thrown) {
     reply = { error: thrown instanceof Error ? thrown.message : String(thrown), absent: false };
   }

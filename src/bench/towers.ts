@@ -93,11 +93,21 @@ function textTower({ context, vocabulary, dim, ...shape }: TextShape): GraphBuil
   const ids = g.input('input_ids', INT64, ['batch', 'sequence']);
   const length = g.node('Slice', [g.node('Shape', [ids]), g.integers([1]), g.integers([2])]);
   const embedded = g.node('Gather', [g.weights([vocabulary, width], SPREAD), ids]);
-  const positions = g.node('Slice', [g.weights([context, width], SPREAD), g.integers([0]), length, g.integers([0])]);
+  const positions = g.node('Slice', [
+    g.weights([context, width], SPREAD),
+    g.integers([0]),
+    length,
+    g.integers([0]),
+  ]);
   const mask = Float32Array.from({ length: context * context }, (_, i) =>
     i % context > Math.floor(i / context) ? -1e9 : 0,
   );
-  const rows = g.node('Slice', [g.floats([context, context], mask), g.integers([0]), length, g.integers([0])]);
+  const rows = g.node('Slice', [
+    g.floats([context, context], mask),
+    g.integers([0]),
+    length,
+    g.integers([0]),
+  ]);
   const square = g.node('Slice', [rows, g.integers([0]), length, g.integers([1])]);
   let x = g.node('Add', [embedded, positions]);
   for (let layer = 0; layer < shape.layers; layer++) x = block(g, x, shape, square);
@@ -130,14 +140,25 @@ const PREPROCESSOR = {
 };
 
 /** A model folder (transformers.js' layout) with one vision tower. Its onnx file is `onnx/vision_model.onnx`. */
-export async function visionFolder(folder: string, kind: 'vit-b32' | 'trivial', smoke: boolean): Promise<string> {
+export async function visionFolder(
+  folder: string,
+  kind: 'vit-b32' | 'trivial',
+  smoke: boolean,
+): Promise<string> {
   const at = join(folder, kind);
   await mkdir(join(at, 'onnx'), { recursive: true });
   const shape = smoke ? TINY_VISION : VIT_B32;
   const graph = kind === 'trivial' ? trivial(224) : vision(shape);
   await graph.write(join(at, 'onnx', 'vision_model.onnx'));
   const dim = kind === 'trivial' ? 147 : shape.dim;
-  const config = { architectures: ['CLIPVisionModelWithProjection'], model_type: 'clip_vision_model', projection_dim: dim, hidden_size: shape.width, image_size: 224, patch_size: 32 };
+  const config = {
+    architectures: ['CLIPVisionModelWithProjection'],
+    model_type: 'clip_vision_model',
+    projection_dim: dim,
+    hidden_size: shape.width,
+    image_size: 224,
+    patch_size: 32,
+  };
   await writeFile(join(at, 'config.json'), JSON.stringify(config));
   await writeFile(join(at, 'preprocessor_config.json'), JSON.stringify(PREPROCESSOR));
   return at;

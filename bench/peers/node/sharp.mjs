@@ -5,14 +5,19 @@ import sharp from 'sharp';
 sharp.cache(false);
 sharp.concurrency(1);
 
-export const versions = (version) => ({ sharp: version('sharp'), vips: sharp.versions.vips, node: process.version });
+export const versions = (version) => ({
+  sharp: version('sharp'),
+  vips: sharp.versions.vips,
+  node: process.version,
+});
 
 function normalised(pixels, mean, std, out, at) {
   const plane = pixels.length / 3;
   for (let c = 0; c < 3; c++) {
     const scale = 1 / (255 * std[c]);
     const shift = mean[c] / std[c];
-    for (let i = 0, from = c; i < plane; i++, from += 3) out[at + c * plane + i] = pixels[from] * scale - shift;
+    for (let i = 0, from = c; i < plane; i++, from += 3)
+      out[at + c * plane + i] = pixels[from] * scale - shift;
   }
 }
 

@@ -1,6 +1,12 @@
 // transformers.js: its CLIP image processor, tokenizer and towers, on local files only.
 import { readFileSync } from 'node:fs';
-import { AutoTokenizer, CLIPImageProcessor, CLIPVisionModelWithProjection, RawImage, env } from '@huggingface/transformers';
+import {
+  AutoTokenizer,
+  CLIPImageProcessor,
+  CLIPVisionModelWithProjection,
+  RawImage,
+  env,
+} from '@huggingface/transformers';
 
 env.allowRemoteModels = false;
 

@@ -34,7 +34,11 @@ export async function embedTextsJob(params: Params): Promise<Job> {
   const reader = new ParamReader(params);
   const texts = reader.strings('texts');
   const threads = reader.number('threads');
-  const model = await loadModel(reader.string('model'), { device: 'cpu', threads, onWarning: () => undefined });
+  const model = await loadModel(reader.string('model'), {
+    device: 'cpu',
+    threads,
+    onWarning: () => undefined,
+  });
   return {
     settings: `embedTexts, batch auto, ${threadsText(threads)}`,
     run: async () => {

@@ -91,8 +91,10 @@ export async function htmlReport(report: BenchReport): Promise<string> {
     (line) => `<li${/^[A-Z]{4,} /.test(line) ? ' class="warn"' : ''}>${escape(line)}</li>`,
   );
   const data = JSON.stringify(all).replaceAll('<', '\\u003c');
-  const script = library === null ? '' : `<script>${library}</script>\n<script>const CHARTS = ${data};${DRAW}</script>`;
-  const note = library === null ? '<p class="warn">No charts: run <code>npm install chart.js</code> for them.</p>' : '';
+  const script =
+    library === null ? '' : `<script>${library}</script>\n<script>const CHARTS = ${data};${DRAW}</script>`;
+  const note =
+    library === null ? '<p class="warn">No charts: run <code>npm install chart.js</code> for them.</p>' : '';
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Diptych benchmarks</title><style>${STYLE}</style></head><body>

@@ -30,7 +30,9 @@ export function markdownReport(report: BenchReport, source: string): string {
 /** Only the ratios, for places where the whole would be too much. */
 export function markdownRatios(report: BenchReport, source: string): string {
   const tables = suiteTables(report).flatMap(({ ratios }) => (ratios === null ? [] : [ratios]));
-  const rows = tables.flatMap((one) => one.rows.map((cells) => [one.title.replace(': ratios', ''), ...cells]));
+  const rows = tables.flatMap((one) =>
+    one.rows.map((cells) => [one.title.replace(': ratios', ''), ...cells]),
+  );
   const head = ['suite', ...(tables[0]?.head ?? [])];
   const machine = machineLines(report).map((line) => `- ${line}`);
   return [`From \`${source}\`:`, '', ...machine, '', table({ title: '', head, rows }), ''].join('\n');

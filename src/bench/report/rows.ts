@@ -73,7 +73,17 @@ export function suiteTables(report: BenchReport): SuiteTables[] {
       suite,
       figures: {
         title: suite,
-        head: ['case', 'subject', 'median', 'unit', 'share of the limit', '95 % interval', 'range', 'samples', 'check'],
+        head: [
+          'case',
+          'subject',
+          'median',
+          'unit',
+          'share of the limit',
+          '95 % interval',
+          'range',
+          'samples',
+          'check',
+        ],
         rows: results.map((result) => figureRow(result, ratios)),
       },
       ratios:
@@ -92,15 +102,22 @@ export function suiteTables(report: BenchReport): SuiteTables[] {
 /** The machine, in lines. */
 export function machineLines(report: BenchReport): string[] {
   const { machine, settings } = report;
-  const load = machine.otherLoad === null ? `load ${String(machine.loadBefore)}` : `${percent(machine.otherLoad)} of it used by others`;
+  const load =
+    machine.otherLoad === null
+      ? `load ${String(machine.loadBefore)}`
+      : `${percent(machine.otherLoad)} of it used by others`;
   const steal = machine.steal === null ? '' : `, ${percent(machine.steal)} stolen by the host`;
   const lines = [
     `${machine.cpu}, ${String(machine.cores)} cores, ${String(machine.memoryGb)} GB, ${machine.os}, Node.js ${machine.node}`,
-    `kernels: ${machine.kernel} (of ${machine.kernels.join(', ')}); ${Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`).join(', ')}`,
+    `kernels: ${machine.kernel} (of ${machine.kernels.join(', ')}); ${Object.entries(machine.versions)
+      .map(([name, version]) => `${name} ${version}`)
+      .join(', ')}`,
     `${machine.date}, commit ${machine.commit ?? 'unknown'}; ${machine.mhz === null ? 'frequency unknown' : `${String(machine.mhz)} MHz`}${machine.governor === null ? '' : ` (${machine.governor})`}; ${load}${steal}`,
   ];
-  if (machine.busy) lines.push('BUSY MACHINE: other work ran on these cores; trust the ratios, not the figures');
-  if (settings.smoke) lines.push('SMOKE RUN: one sample each, for correctness only; the figures mean nothing');
+  if (machine.busy)
+    lines.push('BUSY MACHINE: other work ran on these cores; trust the ratios, not the figures');
+  if (settings.smoke)
+    lines.push('SMOKE RUN: one sample each, for correctness only; the figures mean nothing');
   return lines;
 }
 

@@ -41,7 +41,14 @@ async function towerCase(
   const data = join(scratch, 'embed-pixels.f32');
   await writeFile(data, new Uint8Array(makeUnitRows(BATCH, 3 * 224 * 224, 5).buffer));
   const file = visionFile(folder);
-  const tensors = { file, input: 'pixel_values', output: 'image_embeds', dtype: 'float32', shape: [BATCH, 3, 224, 224], data };
+  const tensors = {
+    file,
+    input: 'pixel_values',
+    output: 'image_embeds',
+    dtype: 'float32',
+    shape: [BATCH, 3, 224, 224],
+    data,
+  };
   const limit = encoder
     ? { ...own('encoder only', 'limit', 'encode', tensors, threads), work: BATCH }
     : own('image path only', 'limit', 'preprocess', { files }, threads);
@@ -69,10 +76,20 @@ async function towerCase(
     unit: 'images/s',
     quantity: 'rate',
     work: files.length,
-    subjects: [own('diptych', 'own', 'embed-images', { model: folder, files, batch: BATCH }, threads), limit, ...peers],
+    subjects: [
+      own('diptych', 'own', 'embed-images', { model: folder, files, batch: BATCH }, threads),
+      limit,
+      ...peers,
+    ],
     check: { kind: 'close', reference: 'diptych', tolerance: 1e-4 },
     bars: [
-      { text: 'against transformers.js', of: 'diptych', over: 'transformers.js', quantity: 'rate', atLeast: encoder ? 1.2 : 8 },
+      {
+        text: 'against transformers.js',
+        of: 'diptych',
+        over: 'transformers.js',
+        quantity: 'rate',
+        atLeast: encoder ? 1.2 : 8,
+      },
       {
         text: 'against Python onnxruntime and Pillow',
         of: 'diptych',
@@ -96,7 +113,9 @@ async function towerCase(
 function modelCases(files: readonly string[], { model, threads, smoke }: BenchSettings): CasePlan[] {
   const name = model ?? 'diptych-mini';
   const short = Array.from({ length: smoke ? 4 : 64 }, (_, i) => `a photo of number ${String(i)}`);
-  const long = short.map((caption) => `${caption}, ${'which goes on and on about what can be seen in it '.repeat(12)}`);
+  const long = short.map(
+    (caption) => `${caption}, ${'which goes on and on about what can be seen in it '.repeat(12)}`,
+  );
   const texts = (subject: string, list: readonly string[]): SubjectPlan => ({
     ...own(subject, 'own', 'embed-texts', { model: name, texts: list }, threads),
     expect: 'skip',
@@ -117,7 +136,14 @@ function modelCases(files: readonly string[], { model, threads, smoke }: BenchSe
       unit: 'texts/s',
       work: short.length,
       subjects: [texts('short captions', short), texts('long texts', long)],
-      bars: [{ text: 'short captions against long texts', of: 'short captions', over: 'long texts', quantity: 'rate' }],
+      bars: [
+        {
+          text: 'short captions against long texts',
+          of: 'short captions',
+          over: 'long texts',
+          quantity: 'rate',
+        },
+      ],
     },
   ];
 }

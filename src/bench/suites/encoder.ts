@@ -16,7 +16,13 @@ async function pixels(folder: string, batch: number): Promise<string> {
 }
 
 /** Ids of texts of `length` tokens, padded with 0 to `padded`; the end token is the largest id. */
-async function ids(folder: string, batch: number, length: number, padded: number, smoke: boolean): Promise<string> {
+async function ids(
+  folder: string,
+  batch: number,
+  length: number,
+  padded: number,
+  smoke: boolean,
+): Promise<string> {
   const file = join(folder, `ids-${String(length)}-${String(padded)}.i64`);
   const [start, end] = smoke ? [998, 999] : [49_406, 49_407];
   const data = BigInt64Array.from({ length: batch * padded }, (_, i) => {
@@ -40,9 +46,21 @@ function own(name: string, params: Params, threads: number): SubjectPlan {
   };
 }
 
-async function visionCase(file: string, batch: number, settings: BenchSettings, threads: number): Promise<CasePlan> {
+async function visionCase(
+  file: string,
+  batch: number,
+  settings: BenchSettings,
+  threads: number,
+): Promise<CasePlan> {
   const data = await pixels(settings.scratch, batch);
-  const params = { file, input: 'pixel_values', output: 'image_embeds', dtype: 'float32', shape: [batch, 3, 224, 224], data };
+  const params = {
+    file,
+    input: 'pixel_values',
+    output: 'image_embeds',
+    dtype: 'float32',
+    shape: [batch, 3, 224, 224],
+    data,
+  };
   const limit = limitSubject('fp32', threads);
   return {
     suite: 'encoder',
@@ -53,12 +71,21 @@ async function visionCase(file: string, batch: number, settings: BenchSettings, 
     subjects: [
       own('diptych', params, threads),
       own('diptych, spinning', { ...params, spinning: 'yes' }, threads),
-      { ...own('onnxruntime (Python)', params, threads), role: 'peer', host: { kind: 'python', peer: 'onnxruntime', threads }, expect: 'noted' },
+      {
+        ...own('onnxruntime (Python)', params, threads),
+        role: 'peer',
+        host: { kind: 'python', peer: 'onnxruntime', threads },
+        expect: 'noted',
+      },
       limit,
     ],
     check: { kind: 'close', reference: 'diptych', tolerance: 1e-4 },
-    bars: [{ text: 'against Python onnxruntime', of: 'diptych', over: 'onnxruntime (Python)', quantity: 'rate' }],
-    limits: settings.smoke ? [] : [{ subject: limit.name, cost: VIT_B32_GFLOP, text: 'share of the fp32 FMA peak' }],
+    bars: [
+      { text: 'against Python onnxruntime', of: 'diptych', over: 'onnxruntime (Python)', quantity: 'rate' },
+    ],
+    limits: settings.smoke
+      ? []
+      : [{ subject: limit.name, cost: VIT_B32_GFLOP, text: 'share of the fp32 FMA peak' }],
   };
 }
 
@@ -82,7 +109,13 @@ async function textCase(file: string, settings: BenchSettings): Promise<CasePlan
     ],
     check: { kind: 'close', reference: 'padded to 77', tolerance: 1e-4 },
     bars: [
-      { text: 'short captions against full length', of: 'as long as needed', over: 'padded to 77', quantity: 'rate', ...(smoke ? {} : { atLeast: 3 }) },
+      {
+        text: 'short captions against full length',
+        of: 'as long as needed',
+        over: 'padded to 77',
+        quantity: 'rate',
+        ...(smoke ? {} : { atLeast: 3 }),
+      },
     ],
     limits: [],
   };

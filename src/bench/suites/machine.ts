@@ -24,7 +24,10 @@ export const machineSuite: Suite = {
     return Promise.resolve(
       counts.flatMap((count) =>
         (['fp32', 'int8', 'bf16', 'read'] as const).map((kind) =>
-          limitCase(`${kind}, ${String(count)} ${count === 1 ? 'thread' : 'threads'}`, limitSubject(kind, count)),
+          limitCase(
+            `${kind}, ${String(count)} ${count === 1 ? 'thread' : 'threads'}`,
+            limitSubject(kind, count),
+          ),
         ),
       ),
     );

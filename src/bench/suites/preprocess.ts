@@ -19,7 +19,14 @@ const diptych = (name: string, params: Params, kernel?: string): SubjectPlan => 
 });
 
 function peer(name: string, host: HostPlan, job: string, params: Params): SubjectPlan {
-  return { name, role: 'peer', host, job, params: { ...CLIP, ...params }, expect: job === 'decode' ? 'skip' : 'noted' };
+  return {
+    name,
+    role: 'peer',
+    host,
+    job,
+    params: { ...CLIP, ...params },
+    expect: job === 'decode' ? 'skip' : 'noted',
+  };
 }
 
 const node = (name: string): HostPlan => ({ kind: 'node', peer: name, threads: 1 });
@@ -58,8 +65,18 @@ function bars(wanted: Wanted, threads: number): Bar[] {
       quantity: 'time',
       ...(wanted.overDecode === null ? {} : { atMost: wanted.overDecode }),
     },
-    { ...own, text: "against simplejpeg's decoding alone", over: 'simplejpeg decode only', atLeast: wanted.simplejpeg },
-    { ...own, text: "against torchvision's tensor path", over: 'torchvision tensors', atLeast: wanted.tensor },
+    {
+      ...own,
+      text: "against simplejpeg's decoding alone",
+      over: 'simplejpeg decode only',
+      atLeast: wanted.simplejpeg,
+    },
+    {
+      ...own,
+      text: "against torchvision's tensor path",
+      over: 'torchvision tensors',
+      atLeast: wanted.tensor,
+    },
     { ...official, text: "against Pillow's official transform", over: 'CLIP transform (Pillow)' },
     { ...official, text: 'against Pillow and numpy', over: 'pillow' },
     ...(wanted.small
@@ -68,7 +85,13 @@ function bars(wanted: Wanted, threads: number): Bar[] {
           { ...own, text: 'against transformers.js', over: 'transformers.js', atLeast: 10 },
         ] as const)
       : ([
-          { of: 'diptych fast', over: 'sharp (shrink-on-load)', quantity: 'rate', text: "fast against sharp's default", atLeast: 1.3 },
+          {
+            of: 'diptych fast',
+            over: 'sharp (shrink-on-load)',
+            quantity: 'rate',
+            text: "fast against sharp's default",
+            atLeast: 1.3,
+          },
         ] as const)),
     ...(threads > 1
       ? [
@@ -88,7 +111,13 @@ function bars(wanted: Wanted, threads: number): Bar[] {
 function jpegCase(name: string, files: readonly string[], wanted: Wanted, threads: number): CasePlan {
   const many: SubjectPlan[] =
     threads > 1
-      ? [{ ...diptych(`diptych x${String(threads)}`, { files: [...files, ...files], threads }), work: 2 * files.length, expect: 'skip' }]
+      ? [
+          {
+            ...diptych(`diptych x${String(threads)}`, { files: [...files, ...files], threads }),
+            work: 2 * files.length,
+            expect: 'skip',
+          },
+        ]
       : [];
   return {
     suite: 'preprocess',
@@ -136,7 +165,9 @@ function ownCase(name: string, file: string, spec: Params | null): CasePlan {
 
 /** The same work by every kernel family that runs here: results must be the same to the bit. */
 function kernelCase(files: readonly string[]): CasePlan {
-  const kernels = native().cpuInfo().kernels.filter((kernel) => kernel !== 'amx');
+  const kernels = native()
+    .cpuInfo()
+    .kernels.filter((kernel) => kernel !== 'amx');
   return {
     suite: 'preprocess',
     name: 'kernels: JPEG 640x480',
@@ -178,7 +209,14 @@ async function plan({ images, scratch, threads, smoke }: BenchSettings): Promise
     jpegCase('JPEG 640x480', medium, { ...SMALL, overDecode: 1.12 }, threads),
     ...(large === null
       ? []
-      : [jpegCase('JPEG 12 MP', [large], { overDecode: 1.06, simplejpeg: 1, tensor: 1.2, official: 2.2, small: false }, threads)]),
+      : [
+          jpegCase(
+            'JPEG 12 MP',
+            [large],
+            { overDecode: 1.06, simplejpeg: 1, tensor: 1.2, official: 2.2, small: false },
+            threads,
+          ),
+        ]),
     ...formats.map(([name, file]) => ownCase(`format: ${name}`, file, null)),
     ...RULES.map(([name, spec]) => ownCase(`rule: ${name}`, photo('coffee-640x480.jpg'), spec)),
     kernelCase(medium),

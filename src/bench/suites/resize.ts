@@ -15,19 +15,22 @@ async function sizeCase(size: (typeof SIZES)[number], scratch: string): Promise<
   const { width, height, toWidth, toHeight } = size;
   const random = randomGenerator(width);
   const pixels = join(scratch, `pixels-${String(width)}x${String(height)}.rgb`);
-  await writeFile(pixels, Uint8Array.from({ length: width * height * 3 }, () => Math.floor(random() * 256)));
-  const params = { ...size, pixels };
-  const kernels = native().cpuInfo().kernels.filter((kernel) => kernel !== 'amx');
-  const own = kernels.map(
-    (kernel): SubjectPlan => ({
-      name: kernel,
-      role: 'own',
-      host: { kind: 'diptych', threads: 1, kernel },
-      job: 'resize',
-      params,
-      expect: 'same',
-    }),
+  await writeFile(
+    pixels,
+    Uint8Array.from({ length: width * height * 3 }, () => Math.floor(random() * 256)),
   );
+  const params = { ...size, pixels };
+  const kernels = native()
+    .cpuInfo()
+    .kernels.filter((kernel) => kernel !== 'amx');
+  const own = kernels.map((kernel): SubjectPlan => ({
+    name: kernel,
+    role: 'own',
+    host: { kind: 'diptych', threads: 1, kernel },
+    job: 'resize',
+    params,
+    expect: 'same',
+  }));
   const wide = kernels.filter((kernel) => kernel !== 'reference');
   return {
     suite: 'resize',
@@ -36,7 +39,14 @@ async function sizeCase(size: (typeof SIZES)[number], scratch: string): Promise<
     quantity: 'rate',
     work: 1,
     subjects: [
-      { name: 'pillow', role: 'peer', host: { kind: 'python', peer: 'pillow', threads: 1 }, job: 'resize', params, expect: 'same' },
+      {
+        name: 'pillow',
+        role: 'peer',
+        host: { kind: 'python', peer: 'pillow', threads: 1 },
+        job: 'resize',
+        params,
+        expect: 'same',
+      },
       ...own,
     ],
     check: { kind: 'exact', reference: 'reference' },

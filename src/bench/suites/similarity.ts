@@ -66,38 +66,75 @@ function dense(size: number, threads: number, a: string, b: string): CasePlan {
       { text: 'against MKL', of: 'diptych', over: 'torch (MKL)', quantity: 'rate', atLeast: 1.15 },
       ...(threads > 1
         ? ([
-            { text: `${String(threads)} threads against 1`, of: many, over: 'diptych', quantity: 'rate', atLeast: 0.95 * threads },
+            {
+              text: `${String(threads)} threads against 1`,
+              of: many,
+              over: 'diptych',
+              quantity: 'rate',
+              atLeast: 0.95 * threads,
+            },
           ] as const)
         : []),
     ],
     limits: [
-      { subject: 'fp32 peak', cost: 1, text: 'share of the fp32 FMA peak', except: [many], atLeast: { diptych: 0.85 } },
+      {
+        subject: 'fp32 peak',
+        cost: 1,
+        text: 'share of the fp32 FMA peak',
+        except: [many],
+        atLeast: { diptych: 0.85 },
+      },
       ...(threads > 1
-        ? [{ subject: `fp32 peak x${String(threads)}`, cost: 1, text: 'share of the fp32 FMA peak', of: [many] }]
+        ? [
+            {
+              subject: `fp32 peak x${String(threads)}`,
+              cost: 1,
+              text: 'share of the fp32 FMA peak',
+              of: [many],
+            },
+          ]
         : []),
     ],
   };
 }
 
 /** The bars of fp32 top-k at each number of queries. */
-const TOPK_BARS: Readonly<Record<number, { readonly faiss: number | null; readonly node: number | null; readonly peak: number | null }>> = {
+const TOPK_BARS: Readonly<
+  Record<
+    number,
+    { readonly faiss: number | null; readonly node: number | null; readonly peak: number | null }
+  >
+> = {
   1: { faiss: null, node: null, peak: null },
   64: { faiss: 12, node: 20, peak: 0.8 },
   1024: { faiss: 1.6, node: 20, peak: 0.8 },
 };
 
-const atLeast = (value: number | null): { readonly atLeast?: number } => (value === null ? {} : { atLeast: value });
+const atLeast = (value: number | null): { readonly atLeast?: number } =>
+  value === null ? {} : { atLeast: value };
 
 /** Top 10 of all rows; unit: queries/s. */
-function topK(count: number, rows: number, files: { readonly rows: string; readonly queries: string }): CasePlan {
+function topK(
+  count: number,
+  rows: number,
+  files: { readonly rows: string; readonly queries: string },
+): CasePlan {
   const params = { ...files, count, dim: DIM, k: K };
   const wants = TOPK_BARS[count] ?? { faiss: null, node: null, peak: null };
   const gflop = (2 * DIM * rows) / 1e9;
   const gigabytes = (4 * DIM * rows) / 1e9 / count;
   const exact: SubjectPlan = { ...own('topk', { ...params, precision: 'exact' }), name: 'diptych exact' };
   const fp32: SubjectPlan = { ...own('topk', { ...params, precision: 'fp32' }), name: 'diptych fp32' };
-  const bf16: SubjectPlan = { ...own('topk', { ...params, precision: 'bf16' }), name: 'diptych bf16', expect: 'noted' };
-  const int8: SubjectPlan = { ...own('topk', { ...params, precision: 'int8' }), name: 'diptych int8', expect: 'noted' };
+  const bf16: SubjectPlan = {
+    ...own('topk', { ...params, precision: 'bf16' }),
+    name: 'diptych bf16',
+    expect: 'noted',
+  };
+  const int8: SubjectPlan = {
+    ...own('topk', { ...params, precision: 'int8' }),
+    name: 'diptych int8',
+    expect: 'noted',
+  };
   const prepared: SubjectPlan = {
     ...own('topk', { ...params, precision: 'exact', prepared: 'yes' }),
     name: 'diptych exact, prepared',
@@ -126,9 +163,27 @@ function topK(count: number, rows: number, files: { readonly rows: string; reado
     ],
     check: { kind: 'indices', reference: 'diptych exact', agreement: 0.999 },
     bars: [
-      { text: 'fp32 against faiss', of: 'diptych fp32', over: 'faiss', quantity: 'rate', ...atLeast(wants.faiss) },
-      { text: 'fp32 against usearch', of: 'diptych fp32', over: 'usearch', quantity: 'rate', ...atLeast(wants.node) },
-      { text: 'fp32 against simsimd', of: 'diptych fp32', over: 'simsimd', quantity: 'rate', ...atLeast(wants.node) },
+      {
+        text: 'fp32 against faiss',
+        of: 'diptych fp32',
+        over: 'faiss',
+        quantity: 'rate',
+        ...atLeast(wants.faiss),
+      },
+      {
+        text: 'fp32 against usearch',
+        of: 'diptych fp32',
+        over: 'usearch',
+        quantity: 'rate',
+        ...atLeast(wants.node),
+      },
+      {
+        text: 'fp32 against simsimd',
+        of: 'diptych fp32',
+        over: 'simsimd',
+        quantity: 'rate',
+        ...atLeast(wants.node),
+      },
       { text: 'exact against fp32', of: 'diptych exact', over: 'diptych fp32', quantity: 'rate', atLeast: 1 },
       {
         text: 'exact on prepared rows against fp32',
@@ -140,8 +195,18 @@ function topK(count: number, rows: number, files: { readonly rows: string; reado
     ],
     limits: [
       single
-        ? { subject: 'read bandwidth', cost: gigabytes, text: 'share of the read bandwidth at 4 bytes a value', atLeast: { 'diptych fp32': 0.85 } }
-        : { subject: 'fp32 peak', cost: gflop, text: 'share of the fp32 FMA peak', ...(wants.peak === null ? {} : { atLeast: { 'diptych fp32': wants.peak } }) },
+        ? {
+            subject: 'read bandwidth',
+            cost: gigabytes,
+            text: 'share of the read bandwidth at 4 bytes a value',
+            atLeast: { 'diptych fp32': 0.85 },
+          }
+        : {
+            subject: 'fp32 peak',
+            cost: gflop,
+            text: 'share of the fp32 FMA peak',
+            ...(wants.peak === null ? {} : { atLeast: { 'diptych fp32': wants.peak } }),
+          },
     ],
   };
 }

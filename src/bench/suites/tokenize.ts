@@ -1,6 +1,13 @@
 import type { BenchSettings, CasePlan, Suite } from '../types.js';
 
-const SUBJECTS = ['a cat', 'two dogs', 'an old red bicycle', 'the harbour of Porto', 'a bowl of soup', 'rockets'];
+const SUBJECTS = [
+  'a cat',
+  'two dogs',
+  'an old red bicycle',
+  'the harbour of Porto',
+  'a bowl of soup',
+  'rockets',
+];
 const SCENES = ['on a table', 'in the snow', 'at night, long exposure', 'seen from above', 'before 1960'];
 
 /** Captions of many lengths, always the same. */

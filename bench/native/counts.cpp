@@ -1,0 +1,237 @@
+// Instructions that each kernel takes for a fixed piece of work:
+//   diptych_kernel_counts                 one line per kernel variant that runs here: NAME COUNT
+//   diptych_kernel_counts --list          the names alone
+//   diptych_kernel_counts --compiler      what it was compiled with: counts are the compiler's too
+//   diptych_kernel_counts --run NAME N    the work N times and nothing else, for perf stat or callgrind
+// Instructions do not depend on what else the machine does, so a slower kernel shows on a busy one too.
+// Counting is by single steps under ptrace, which any Linux has: it sees AVX-512 and AMX, which callgrind
+// does not know, and needs no counter of the CPU, which virtual machines often hide.
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/aligned_buffer.hpp"
+#include "kernels/normalise/kernel.hpp"
+#include "kernels/resize/kernel.hpp"
+#include "kernels/similarity/kernel.hpp"
+
+namespace {
+
+using namespace diptych::kernels;
+using diptych::base::AlignedBuffer;
+
+struct Kernel {
+  std::string name;
+  std::function<void()> run;
+};
+
+// The reference is there to be right, not fast, and its many instructions would take a minute to step
+// through.
+template <class Variant>
+bool counted(const Variant& variant) {
+  return variant.family != Family::reference && detected().contains(variant.needs);
+}
+
+// The same numbers in every run: a count must not depend on data that changes.
+template <class T>
+T* filled(AlignedBuffer<T>& buffer, std::size_t size) {
+  if (!buffer.reserve(size)) std::abort();
+  std::uint32_t state = 1;
+  for (std::size_t i = 0; i < size; ++i) {
+    state = state * 1664525u + 1013904223u;
+    buffer.data()[i] = static_cast<T>((state >> 24) % 100);
+  }
+  return buffer.data();
+}
+
+// --- normalise: 16 rows of 224 pixels -------------------------------------------------------------------
+
+struct NormaliseWork {
+  static constexpr std::size_t pixels = 224 * 16;
+  AlignedBuffer<std::uint8_t> source;
+  AlignedBuffer<float> out;
+  normalise::Table table;
+  normalise::Work work;
+
+  NormaliseWork() {
+    normalise::make_table(1.0 / 255, {0.48, 0.46, 0.41}, {0.27, 0.26, 0.28}, normalise::Element::float32,
+                          table);
+    work.source = filled(source, pixels * 3 + 64);
+    work.pixels = pixels;
+    work.table = &table;
+    float* planes = filled(out, pixels * 3);
+    for (std::size_t c = 0; c < 3; ++c) work.planes[c] = planes + c * pixels;
+  }
+};
+
+void add_normalise(std::vector<Kernel>& all) {
+  static NormaliseWork work;
+  for (const auto& variant : normalise::variants()) {
+    if (!counted(variant)) continue;
+    all.push_back({"normalise." + std::string(variant.name), [&variant] { variant.run(work.work); }});
+  }
+}
+
+// --- resize: RGB, 64 outputs of 12 taps each, along 8 rows and down 64 columns of 200 bytes
+// -----------------
+
+struct ResizeWork {
+  static constexpr std::size_t outputs = 32, count = 12, rows = 8, bytes = 100, stride = 1024;
+  AlignedBuffer<std::int32_t> first, counts, coefficients;
+  AlignedBuffer<std::uint8_t> source, target;
+  resize::Taps taps;
+
+  ResizeWork() {
+    taps = {outputs, count, filled(first, outputs), filled(counts, outputs),
+            filled(coefficients, outputs * count)};
+    for (std::size_t i = 0; i < outputs; ++i) {
+      first.data()[i] = static_cast<std::int32_t>(2 * i);
+      counts.data()[i] = static_cast<std::int32_t>(count);
+    }
+    filled(source, stride * (2 * outputs + count) + resize::kReadOverrun);
+    filled(target, stride * outputs + resize::kReadOverrun);
+  }
+};
+
+void add_resize(std::vector<Kernel>& all) {
+  static ResizeWork work;
+  for (const auto& variant : resize::variants()) {
+    if (!counted(variant)) continue;
+    static std::vector<std::unique_ptr<AlignedBuffer<std::byte>>> packed;
+    packed.push_back(std::make_unique<AlignedBuffer<std::byte>>());
+    const std::size_t size = variant.packed_size(work.taps, 3);
+    if (!packed.back()->reserve(size + 1)) std::abort();
+    std::byte* own = size == 0 ? nullptr : packed.back()->data();
+    if (own != nullptr) variant.pack_horizontal(work.taps, 3, own);
+    all.push_back({"resize.horizontal." + std::string(variant.name), [&variant, own] {
+                     variant.horizontal({work.source.data(), ResizeWork::stride, work.target.data(),
+                                         ResizeWork::stride, ResizeWork::rows, 3, work.taps, own});
+                   }});
+    all.push_back({"resize.vertical." + std::string(variant.name), [&variant] {
+                     variant.vertical({work.source.data(), ResizeWork::stride, work.target.data(),
+                                       ResizeWork::stride, ResizeWork::bytes, work.taps});
+                   }});
+  }
+}
+
+// --- similarity: 48 rows of 64 words against one group of queries, dense ---------------------------------
+
+struct TileWork {
+  static constexpr std::size_t rows = 48;
+  static constexpr std::size_t words = 64;
+  static constexpr std::size_t queries = similarity::most_panels * similarity::panel_width;
+  AlignedBuffer<float> row_data, panels, scale, offset, query_scale, out;
+  AlignedBuffer<std::int32_t> sums;
+  similarity::Block block{};
+
+  TileWork() {
+    block.rows = reinterpret_cast<const std::byte*>(filled(row_data, rows * words));
+    block.stride = words * 4;
+    block.count = rows;
+    block.panels = reinterpret_cast<const std::byte*>(filled(panels, queries * words));
+    block.words = words;
+    block.row_scale = filled(scale, rows);
+    block.row_offset = filled(offset, rows);
+    block.row_sum = filled(sums, rows);
+    block.query_scale = filled(query_scale, queries);
+    filled(out, rows * queries);
+  }
+};
+
+void add_similarity(std::vector<Kernel>& all, const char* layout,
+                    std::span<const similarity::Variant> variants) {
+  static TileWork work;
+  for (const auto& variant : variants) {
+    if (!counted(variant)) continue;
+    all.push_back({std::string("similarity.") + layout + "." + std::string(variant.name), [&variant] {
+                     similarity::Block block = work.block;
+                     block.panel_count = variant.group;
+                     const std::size_t columns = variant.group * similarity::panel_width;
+                     variant.dense(block, {work.out.data(), TileWork::queries, columns, -1e30f, 1e30f});
+                   }});
+  }
+}
+
+std::vector<Kernel> kernels_here() {
+  std::vector<Kernel> all;
+  add_normalise(all);
+  add_resize(all);
+  add_similarity(all, "fp32", similarity::fp32_variants());
+  add_similarity(all, "int8", similarity::int8_variants());
+  add_similarity(all, "bf16", similarity::bf16_variants());
+  return all;
+}
+
+// Steps a child through one run between two stops that it makes itself. -1 where ptrace is not allowed.
+long long count_instructions(const Kernel& kernel) {
+  kernel.run();  // pages, lazy binding and AMX's first use are not the kernel's
+  const pid_t child = fork();
+  if (child == 0) {
+    if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) _exit(1);
+    kernel.run();  // the copied pages
+    std::raise(SIGSTOP);
+    kernel.run();
+    std::raise(SIGSTOP);
+    _exit(0);
+  }
+  int status = 0;
+  if (child < 0 || waitpid(child, &status, 0) != child || !WIFSTOPPED(status)) return -1;
+  // Or a child whose parent is killed would stay stopped for ever.
+  ptrace(PTRACE_SETOPTIONS, child, nullptr, PTRACE_O_EXITKILL);
+  long long steps = 0;
+  for (;;) {
+    if (ptrace(PTRACE_SINGLESTEP, child, nullptr, nullptr) != 0) return -1;
+    if (waitpid(child, &status, 0) != child || WIFEXITED(status)) return -1;
+    if (WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP) break;
+    ++steps;
+  }
+  ptrace(PTRACE_KILL, child, nullptr, nullptr);
+  waitpid(child, &status, 0);
+  return steps;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<Kernel> all = kernels_here();
+  const std::string what = argc > 1 ? argv[1] : "";
+  if (what == "--list") {
+    for (const Kernel& kernel : all) std::printf("%s\n", kernel.name.c_str());
+    return 0;
+  }
+  if (what == "--compiler") {
+#if defined(__clang__)
+    std::printf("clang %d\n", __clang_major__);
+#else
+    std::printf("gcc %d\n", __GNUC__);
+#endif
+    return 0;
+  }
+  if (what == "--run" && argc == 4) {
+    for (const Kernel& kernel : all) {
+      if (kernel.name != argv[2]) continue;
+      for (long times = std::atol(argv[3]); times > 0; --times) kernel.run();
+      return 0;
+    }
+    std::fprintf(stderr, "no such kernel here: %s\n", argv[2]);
+    return 2;
+  }
+  for (const Kernel& kernel : all) {
+    const long long count = count_instructions(kernel);
+    if (count < 0) {
+      std::fprintf(stderr, "ptrace is not allowed here\n");
+      return 3;
+    }
+    std::printf("%s %lld\n", kernel.name.c_str(), count);
+    std::fflush(stdout);
+  }
+  return 0;
+}

@@ -1,0 +1,110 @@
+import { describe, expect, test } from '@jest/globals';
+import { compareReports } from '#diptych/bench/compare.js';
+import type { BenchReport, BenchResult } from '#diptych/bench/records.js';
+import { median, randomGenerator } from '#diptych/bench/statistics.js';
+
+function result(subject: string, role: 'own' | 'limit', values: readonly number[]): BenchResult {
+  return {
+    suite: 's',
+    case: 'c',
+    subject,
+    role,
+    value: median(values),
+    unit: 'images/s',
+    better: 'higher',
+    min: Math.min(...values),
+    median: median(values),
+    max: Math.max(...values),
+    interval: [0, 0],
+    samples: values.length,
+    values,
+    check: '',
+    settings: '',
+    versions: {},
+  };
+}
+
+const machine = {
+  date: '',
+  cpu: 'x',
+  cores: 2,
+  kernel: 'avx2',
+  kernels: ['avx2'],
+  features: [],
+  memoryGb: 1,
+  os: '',
+  node: '',
+  versions: {},
+  commit: null,
+  mhz: null,
+  governor: null,
+  loadBefore: 0,
+  loadAfter: 0,
+  otherLoad: 0,
+  steal: 0,
+  busy: false,
+};
+const settings = {
+  smoke: false,
+  seconds: 2,
+  minSamples: 10,
+  sampleMs: 100,
+  threads: 2,
+  model: null,
+  images: null,
+  peers: false,
+};
+
+/** A run on a shared machine: 2 % of noise, one sample in five slowed by up to half, all of it drifting by 3 %. */
+function noisyRun(seed: number, speed: number): BenchReport {
+  const random = randomGenerator(seed);
+  const drift = 1 + (random() - 0.5) * 0.06;
+  const one = (base: number): number => {
+    const noise = 1 + (random() + random() - 1) * 0.02;
+    const slowed = random() < 0.2 ? 1 - random() * 0.5 : 1;
+    return base * drift * noise * slowed;
+  };
+  const values = (base: number): number[] => Array.from({ length: 20 }, () => one(base));
+  return {
+    machine,
+    settings,
+    results: [result('diptych', 'own', values(100 * speed)), result('decode only', 'limit', values(150))],
+    ratios: [],
+    absent: [],
+  };
+}
+
+const changes = (pairs: number, speed: number): string[] =>
+  Array.from({ length: pairs }, (_, i) => {
+    const found = compareReports(noisyRun(2 * i + 1, 1), noisyRun(2 * i + 2, speed), { threshold: 0.05 });
+    return found.comparisons[0]?.change ?? 'none';
+  });
+
+describe('compare', () => {
+  test('repeats of the same commit are called unchanged in at least 95 % of cases', () => {
+    expect(changes(60, 1).filter((one) => one === 'same').length).toBeGreaterThanOrEqual(57);
+  });
+
+  test('a kernel slowed by 10 % is caught, and one made faster is told as such', () => {
+    expect(changes(60, 0.9).filter((one) => one === 'slower').length).toBeGreaterThanOrEqual(51);
+    expect(changes(30, 1.25).filter((one) => one === 'faster').length).toBeGreaterThanOrEqual(28);
+  });
+
+  test('cases of one file only are named, not compared', () => {
+    const old = noisyRun(1, 1);
+    const fresh = { ...old, results: old.results.map((one) => ({ ...one, case: 'd' })) };
+    const found = compareReports(old, fresh, { threshold: 0.05 });
+    expect(found.comparisons).toEqual([]);
+    expect(found.onlyOld).toEqual(['s / c / diptych']);
+    expect(found.onlyNew).toEqual(['s / d / diptych']);
+  });
+
+  test('figures where less is better are turned round', () => {
+    const seconds = (value: number): BenchReport => ({
+      ...noisyRun(1, 1),
+      results: [{ ...result('diptych', 'own', Array<number>(10).fill(value)), better: 'lower' }],
+    });
+    expect(compareReports(seconds(1), seconds(2), { threshold: 0.05 }).regressions).toBe(1);
+    expect(compareReports(seconds(2), seconds(1), { threshold: 0.05 }).comparisons[0]?.change).toBe('faster');
+  });
+});
