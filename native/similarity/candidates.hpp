@@ -14,8 +14,10 @@ struct Candidate {
   double lower;
   double upper;
   std::uint64_t row;
-  // What is reported: the score itself, once it is known.
+  // What is reported: the score itself, once it is known; else a NaN.
   double score;
+  // Whether the interval is already as narrow as floats can make it.
+  bool refined;
 };
 
 // The order of every result: score down, then row up.

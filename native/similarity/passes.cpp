@@ -21,8 +21,8 @@ Pass choose_pass(Precision precision, std::size_t queries, std::size_t dim, bool
   const bool fast = active_int8().needs.contains(kernels::CpuFeature::avx512vnni);
   // Few queries wait for memory, and codes are a quarter of it.
   constexpr std::size_t few = 8;
-  // Making codes costs about as much as forty queries in fp32.
-  constexpr std::size_t worth_encoding = 64;
+  // Making codes costs about as much as forty queries in fp32 do.
+  constexpr std::size_t worth_encoding = 96;
   if (prepared) return fast || queries <= few ? Pass::int8 : Pass::fp32;
   return fast && queries >= worth_encoding ? Pass::int8 : Pass::fp32;
 }

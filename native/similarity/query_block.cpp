@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "similarity/active.hpp"
+#include "similarity/encoded_rows.hpp"
 #include "similarity/exact.hpp"
 #include "similarity/parallel.hpp"
 
@@ -46,7 +48,7 @@ struct QueryBlock::Worker {
 
   void take(ScanState& scan, std::size_t row, std::size_t query, const Hit& hit) {
     const Metric metric = block->options_.metric;
-    Candidate candidate{0, 0, row, unknown};
+    Candidate candidate{0, 0, row, unknown, scan.pass != Pass::int8};
     if (block->exact()) {
       const Interval interval = interval_of(scan, hit, query, Bound::upper);
       candidate.lower = order_key(interval.lower, metric);
@@ -60,6 +62,7 @@ struct QueryBlock::Worker {
     Candidates& mine = candidates[query];
     mine.push(candidate);
     if (!mine.full()) return;
+    block->refine(*segment, query, mine.list());
     mine.thin();
     if (mine.crowded()) {
       block->score(*segment, query, mine.list());
@@ -136,6 +139,36 @@ Status QueryBlock::scan_slab(Worker& worker, const Segment& segment, std::size_t
   return status;
 }
 
+void QueryBlock::refine(const Segment& segment, std::size_t query, std::vector<Candidate>& list) const {
+  // Lengths between which no product of floats overflows, and what underflows is below `underflow` of a
+  // cosine.
+  constexpr double shortest = 0x1p-40;
+  constexpr double longest = 0x1p40;
+  constexpr double underflow = 0x1p-50;
+  const std::size_t dim = queries_.dim;
+  const double error = fp32_error(dim) + underflow;
+  const double query_norm = norms_[first_ + query];
+  if (!(error < 1) || query_norm < shortest || query_norm > longest) return;
+  std::vector<float> query_scratch(queries_.type == DType::float32 ? 0 : dim);
+  std::vector<float> row_scratch(segment.rows.type == DType::float32 ? 0 : dim);
+  const float* const x = queries_.floats(first_ + query, query_scratch.data());
+  const bool cosine = options_.metric == Metric::cosine;
+  for (Candidate& candidate : list) {
+    if (candidate.refined || !std::isnan(candidate.score)) continue;
+    candidate.refined = true;
+    const std::size_t row = candidate.row - segment.first;
+    const double norm = segment.norms[row];
+    if (norm < shortest || norm > longest) continue;
+    const double lengths = query_norm * norm;
+    const double dot =
+        static_cast<double>(active_rows().dot_fast(x, segment.rows.floats(row, row_scratch.data()), dim));
+    const double value = cosine ? dot / lengths : dot;
+    const double radius = cosine ? error : error * lengths;
+    candidate.lower = std::max(candidate.lower, order_key(value - radius, options_.metric));
+    candidate.upper = std::min(candidate.upper, order_key(value + radius, options_.metric));
+  }
+}
+
 void QueryBlock::score(const Segment& segment, std::size_t query, std::vector<Candidate>& list) const {
   const std::size_t dim = queries_.dim;
   std::vector<float> query_scratch(queries_.type == DType::float32 ? 0 : dim);
@@ -157,6 +190,8 @@ void QueryBlock::settle(const Segment& segment, std::vector<Worker>& workers, st
     if (worker.candidates.empty()) continue;
     for (const Candidate& candidate : worker.candidates[query].list()) best.push(candidate);
   }
+  best.thin();
+  refine(segment, query, best.list());
   best.thin();
   score(segment, query, best.list());
   best.settle();

@@ -39,7 +39,7 @@ Status rank(const Rows& queries, const Rows& rows, std::size_t per_query,
       const float* const y = rows.floats(row, row_scratch.data());
       const double score = exact_score(x, exact_row(y, dim), dim, options.metric);
       const double key = order_key(score, options.metric);
-      list.push_back({key, key, row, score});
+      list.push_back({key, key, row, score, true});
     }
     std::ranges::sort(list, ranks_before);
     for (std::size_t i = 0; i < list.size(); ++i) {

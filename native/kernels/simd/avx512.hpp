@@ -45,7 +45,10 @@ inline F16 round(F16 a) noexcept {
 
 // The 32-bit word at `p` (of any alignment) in every lane.
 inline __m512i all_words(const std::byte* p) noexcept {
-  return _mm512_set1_epi32(_mm_cvtsi128_si32(_mm_loadu_si32(p)));
+  // Not _mm_loadu_si32: GCC 12 makes a load and inserts of it, on the port that multiplies.
+  int word;
+  __builtin_memcpy(&word, p, sizeof word);
+  return _mm512_set1_epi32(word);
 }
 
 // Sixteen double lanes, in two registers.
