@@ -67,6 +67,7 @@ export default tseslint.config(
         clearTimeout: 'readonly',
         setImmediate: 'readonly',
         AbortController: 'readonly',
+        Blob: 'readonly',
       },
     },
   },

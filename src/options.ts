@@ -70,11 +70,18 @@ export const DEFAULT_MAX_BYTES = 1024 ** 3;
 export type Reader<T> = (value: unknown, name: string) => T;
 
 const describe = (value: unknown): string => {
-  if (typeof value === 'string') return JSON.stringify(value);
-  if (value === null) return 'null';
-  return typeof value === 'object' || typeof value === 'function' || typeof value === 'symbol'
-    ? `a value of type ${typeof value}`
-    : String(value);
+  switch (typeof value) {
+    case 'string':
+      return JSON.stringify(value);
+    case 'number':
+    case 'bigint':
+    case 'boolean':
+      return value.toString();
+    case 'undefined':
+      return 'undefined';
+    default:
+      return value === null ? 'null' : `a value of type ${typeof value}`;
+  }
 };
 
 const fail = (name: string, expected: string, value: unknown): never => {

@@ -20,6 +20,18 @@ export function asList<T>(value: readonly T[] | T, what: string): readonly T[] {
   });
 }
 
+/** A view of memory that is there. Node 20 cannot be asked whether a buffer is detached: no view of one can be made. */
+function viewOf(buffer: ArrayBuffer, at: number, length: number | undefined, index: number): Uint8Array {
+  try {
+    return new Uint8Array(buffer, at, length);
+  } catch (cause) {
+    throw new DiptychError('BAD_INPUT', 'its buffer was detached', {
+      input: `images[${String(index)}]`,
+      cause,
+    });
+  }
+}
+
 function isArrayBuffer(value: unknown): value is ArrayBuffer {
   return Object.prototype.toString.call(value) === '[object ArrayBuffer]';
 }
@@ -36,14 +48,11 @@ export function imageItem(item: unknown, index: number): string | Uint8Array {
   if (ArrayBuffer.isView(item)) {
     const { buffer, byteOffset, byteLength } = item;
     if (isArrayBuffer(buffer)) {
-      if ('detached' in buffer && buffer.detached === true) {
-        throw new DiptychError('BAD_INPUT', 'its buffer was detached', { input: `images[${String(index)}]` });
-      }
-      return new Uint8Array(buffer, byteOffset, byteLength);
+      return viewOf(buffer, byteOffset, byteLength, index);
     }
     return Uint8Array.from(new Uint8Array(buffer, byteOffset, byteLength));
   }
-  if (isArrayBuffer(item)) return new Uint8Array(item);
+  if (isArrayBuffer(item)) return viewOf(item, 0, undefined, index);
   const got = item === null ? 'null' : item instanceof URL ? `a ${item.protocol} URL` : typeof item;
   throw new DiptychError(
     'BAD_INPUT',

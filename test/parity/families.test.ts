@@ -72,23 +72,26 @@ describe.each(cases)('$name of $where', ({ folder }) => {
     expect(maxDifference(probabilities.data, readFloats(expected('probs')).data)).toBeLessThan(1e-3);
   });
 
-  (existsSync(expected('image_embeds')) ? test : test.skip)('the batch size and the order change nothing', async () => {
-    const files = reference.images.map((name) => find('images', name));
-    const one = await model.embedImages(files);
-    const single = await loadModel(folder, { batchSize: 1, onWarning: () => undefined });
-    try {
-      const reversed = await single.embedImages([...files].reverse());
-      const stride = one.dim * one.vectors;
-      for (let row = 0; row < one.rows; row++) {
-        const other = one.rows - 1 - row;
-        const difference = maxDifference(
-          one.data.subarray(row * stride, (row + 1) * stride),
-          reversed.data.subarray(other * stride, (other + 1) * stride),
-        );
-        expect(difference).toBeLessThan(1e-5);
+  (existsSync(expected('image_embeds')) ? test : test.skip)(
+    'the batch size and the order change nothing',
+    async () => {
+      const files = reference.images.map((name) => find('images', name));
+      const one = await model.embedImages(files);
+      const single = await loadModel(folder, { batchSize: 1, onWarning: () => undefined });
+      try {
+        const reversed = await single.embedImages([...files].reverse());
+        const stride = one.dim * one.vectors;
+        for (let row = 0; row < one.rows; row++) {
+          const other = one.rows - 1 - row;
+          const difference = maxDifference(
+            one.data.subarray(row * stride, (row + 1) * stride),
+            reversed.data.subarray(other * stride, (other + 1) * stride),
+          );
+          expect(difference).toBeLessThan(1e-5);
+        }
+      } finally {
+        await single.close();
       }
-    } finally {
-      await single.close();
-    }
-  });
+    },
+  );
 });

@@ -39,7 +39,7 @@ interface Golden {
 }
 
 const folder = join(local, 'tasks', 'filters');
-const golden: Golden = JSON.parse(readFileSync(join(folder, 'filters.json'), 'utf8'));
+const golden = JSON.parse(readFileSync(join(folder, 'filters.json'), 'utf8')) as Golden;
 const wordnet = new WordNet(join(folder, 'dict'));
 const rows = golden.rows.map((row) => ({ ...row, width: row.original_width, height: row.original_height }));
 const uidsOf = (keep: (row: (typeof rows)[number]) => boolean): string[] =>
@@ -61,7 +61,9 @@ describe('WordNet is asked as NLTK asks it', () => {
     }));
     expect(found).toEqual(expected);
   });
-  test('names of all synsets', () => expect(wordnet.synsetNames()).toEqual(golden.names));
+  test('names of all synsets', () => {
+    expect(wordnet.synsetNames()).toEqual(golden.names);
+  });
   test('a path to the root', () => {
     const [bernard] = wordnet.synsets('st._bernard');
     if (bernard === undefined) throw new Error('not found');

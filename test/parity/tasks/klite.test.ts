@@ -19,7 +19,7 @@ interface Golden {
     covered: number;
   }[];
 }
-const golden: Golden = JSON.parse(readFileSync(join(local, 'tasks', 'klite.json'), 'utf8'));
+const golden = JSON.parse(readFileSync(join(local, 'tasks', 'klite.json'), 'utf8')) as Golden;
 const SOURCES = { def_wiki: 'wiktionary', def_wn: 'wordnet', path_wn: 'hierarchy' } as const;
 
 test("words are NLTK's word_tokenize's", () => {

@@ -22,7 +22,7 @@ interface Case {
 }
 
 const folder = join(local, 'tasks', 'losses');
-const index: { cases: Case[] } = JSON.parse(readFileSync(join(folder, 'losses.json'), 'utf8'));
+const index = JSON.parse(readFileSync(join(folder, 'losses.json'), 'utf8')) as { cases: Case[] };
 const floats = (name: string): Float32Array => readFloats(join(folder, `${name}.npy`)).data;
 
 function check(actual: ContrastiveLoss, expected: Numbers, name: string): void {

@@ -54,7 +54,7 @@ interface Golden {
   >;
 }
 
-const golden: Golden = JSON.parse(readFileSync(join(local, 'tasks', 'metaclip.json'), 'utf8'));
+const golden = JSON.parse(readFileSync(join(local, 'tasks', 'metaclip.json'), 'utf8')) as Golden;
 const map = (counts: Counts): Map<string, number> => new Map(Object.entries(counts));
 
 describe("matching is MetaCLIP's", () => {
@@ -88,10 +88,15 @@ describe('balancing keeps the same texts on the same random numbers', () => {
     const random = mersenne(seed);
     return golden.matches.flatMap((ids, text) => (keep(ids, probabilities, random) ? [text] : []));
   };
-  test('MetaCLIP 1, text by text', () => expect(kept(keepsAny, 11)).toEqual(golden.kept));
-  test('MetaCLIP 2, one draw a pair', () => expect(kept(keepsPair, 12)).toEqual(golden.kept_pairs));
-  test('MetaCLIP 1, a shard at once', () =>
-    expect(keepsOfShard(golden.matches, probabilities, mersenne(13, 'numpy'))).toEqual(golden.kept_shard));
+  test('MetaCLIP 1, text by text', () => {
+    expect(kept(keepsAny, 11)).toEqual(golden.kept);
+  });
+  test('MetaCLIP 2, one draw a pair', () => {
+    expect(kept(keepsPair, 12)).toEqual(golden.kept_pairs);
+  });
+  test('MetaCLIP 1, a shard at once', () => {
+    expect(keepsOfShard(golden.matches, probabilities, mersenne(13, 'numpy'))).toEqual(golden.kept_shard);
+  });
 });
 
 describe('metadata', () => {

@@ -42,7 +42,7 @@ interface Golden {
   }[];
 }
 
-const golden: Golden = JSON.parse(readFileSync(join(local, 'tasks', 'metrics.json'), 'utf8'));
+const golden = JSON.parse(readFileSync(join(local, 'tasks', 'metrics.json'), 'utf8')) as Golden;
 
 describe("classification metrics are CLIP_benchmark's and scikit-learn's", () => {
   test.each(
@@ -65,7 +65,9 @@ describe("classification metrics are CLIP_benchmark's and scikit-learn's", () =>
       const scores = { data: Float64Array.from(one.scores), rows: one.rows, columns: one.classes };
       const { meanAveragePrecision: mean, perClass } = meanAveragePrecision(scores, one.targets);
       expect(mean).toBeCloseTo(one.mean_average_precision, 6);
-      perClass.forEach((ap, at) => expect(ap).toBeCloseTo(one.per_class[at] ?? NaN, 6));
+      perClass.forEach((ap, at) => {
+        expect(ap).toBeCloseTo(one.per_class[at] ?? NaN, 6);
+      });
     },
   );
 });

@@ -19,7 +19,7 @@ interface Case {
 }
 
 const folder = join(local, 'tasks', 'probe');
-const index: { cases: Record<string, Case> } = JSON.parse(readFileSync(join(folder, 'probe.json'), 'utf8'));
+const index = JSON.parse(readFileSync(join(folder, 'probe.json'), 'utf8')) as { cases: Record<string, Case> };
 
 function features(name: string): { data: Float32Array; rows: number; dim: number } {
   const { data, shape } = readFloats(join(folder, `${name}.npy`));

@@ -81,9 +81,9 @@ describe('labelled sets in the formats of their packages', () => {
 });
 
 test('filter: the golden subset, byte for byte, and rows that lack what it needs', async () => {
-  const golden: { rows: object[] } = JSON.parse(
-    await readFile(join(local, 'tasks', 'filters', 'filters.json'), 'utf8'),
-  );
+  const golden = JSON.parse(await readFile(join(local, 'tasks', 'filters', 'filters.json'), 'utf8')) as {
+    rows: object[];
+  };
   const pool = join(folder, 'pool.jsonl');
   await writeFile(pool, golden.rows.map((row) => JSON.stringify(row)).join('\n'));
   const out = join(folder, 'basic.npy');
@@ -111,9 +111,12 @@ test('filter: the golden subset, byte for byte, and rows that lack what it needs
 });
 
 test('curate: the same rows as the official code on the same stream', async () => {
-  const golden: { entries: string[]; texts: string[]; t: number; kept: number[] } = JSON.parse(
-    await readFile(join(local, 'tasks', 'metaclip.json'), 'utf8'),
-  );
+  const golden = JSON.parse(await readFile(join(local, 'tasks', 'metaclip.json'), 'utf8')) as {
+    entries: string[];
+    texts: string[];
+    t: number;
+    kept: number[];
+  };
   const [pool, entries, out] = ['texts.jsonl', 'entries.json', 'kept.jsonl'].map((name) =>
     join(folder, name),
   );
@@ -135,7 +138,7 @@ test('curate: the same rows as the official code on the same stream', async () =
   );
   expect(ran.code).toBe(0);
   const lines = (await readFile(out, 'utf8')).trim().split('\n');
-  expect(lines.map((line): unknown => JSON.parse(line).index)).toEqual(golden.kept);
+  expect(lines.map((line) => (JSON.parse(line) as { index: unknown }).index)).toEqual(golden.kept);
   expect(JSON.parse(ran.stdout)).toMatchObject({ texts: golden.texts.length, kept: golden.kept.length });
 });
 
