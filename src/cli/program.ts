@@ -3,6 +3,7 @@ import { printError, type Terminal } from './context.js';
 import { registerBench } from './bench.js';
 import { registerCaption } from './caption.js';
 import { registerClassify } from './classify.js';
+import { registerCuda } from './cuda.js';
 import { registerDedup } from './dedup.js';
 import { registerCurate, registerFilter } from './curate.js';
 import { registerDoctor } from './doctor.js';
@@ -37,6 +38,7 @@ const COMMANDS: readonly Register[] = [
   registerModels,
   registerTokenize,
   registerPreprocess,
+  registerCuda,
   registerDoctor,
 ];
 

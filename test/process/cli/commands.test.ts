@@ -310,3 +310,17 @@ describe('streams', () => {
     expect(existsSync(join(out, 'text_emb'))).toBe(true);
   });
 });
+
+describe('cuda', () => {
+  test('status says in one sentence whether CUDA can be used, and why not', async () => {
+    const state = (await json(['cuda', 'status'])) as { usable: boolean; reason: string };
+    expect(typeof state.usable).toBe('boolean');
+    expect(state.reason.length).toBeGreaterThan(20);
+  });
+
+  test('install from a folder that lacks the provider names what is missing', async () => {
+    const ran = await diptych(['cuda', 'install', '--from', photos]);
+    expect(ran.code).not.toBe(0);
+    expect(ran.stderr).toMatch(/INPUT_NOT_FOUND.*onnxruntime_providers/);
+  });
+});
