@@ -65,12 +65,15 @@ const BEST = 0.9;
  * A change counts when four views of it agree: the medians differ by more than the threshold, the interval of
  * their ratio excludes half of it, the fastest tenth of the samples moved by half of it, and so did the figure
  * with the machine's own drift (the limits and peers of the same case) taken out. One view alone calls far
- * too many repeats of the same commit different on a shared machine (docs/benchmarks.md has the counts).
+ * too many repeats of the same commit different on a shared machine. Where a run was made on a busy machine,
+ * the CPU time has to have changed by half the threshold as well (waiting for a core is nobody's regression), and
+ * the change must stand out from those of the other cases: their spread is what a repeat of this commit does here.
  */
 function judge(
   before: readonly number[],
   after: readonly number[],
   drift: number | null,
+  work: number | null,
   threshold: number,
 ): Omit<Comparison, 'suite' | 'case' | 'subject'> {
   const speed = median(after) / median(before);
@@ -82,13 +85,38 @@ function judge(
     speed < 1 - threshold &&
     interval[1] < 1 - half &&
     best < 1 - half &&
-    (corrected === null || corrected < 1 - half);
+    (corrected === null || corrected < 1 - half) &&
+    (work === null || work < 1 - half);
   const faster =
     speed > 1 / (1 - threshold) &&
     interval[0] > 1 / (1 - half) &&
     best > 1 / (1 - half) &&
-    (corrected === null || corrected > 1 / (1 - half));
+    (corrected === null || corrected > 1 / (1 - half)) &&
+    (work === null || work > 1 / (1 - half));
   return { speed, interval, corrected, change: slower ? 'slower' : faster ? 'faster' : 'same' };
+}
+
+/**
+ * CPU time of an iteration then over now: above 1, the same work took less of the cores. Null where it is not
+ * known, or is too small a part of the time to tell (work in child processes).
+ */
+function workChange(then: BenchResult, now: BenchResult): number | null {
+  if (then.cpu === undefined || now.cpu === undefined) return null;
+  const [before, after] = [quantile(then.cpu, 1 - BEST), quantile(now.cpu, 1 - BEST)];
+  return before > 0.001 && after > 0.001 ? before / after : null;
+}
+
+/** Cases needed before their spread says something. */
+const ENOUGH_CASES = 8;
+
+/** The change of a case that others on a busy machine show by themselves: three robust standard deviations. */
+function usualChange(pairs: readonly (readonly [BenchResult, BenchResult])[]): number {
+  if (pairs.length < ENOUGH_CASES) return 0;
+  const logs = pairs.map(([then, now]) => Math.log(median(speeds(now)) / median(speeds(then))));
+  const middle = median(logs);
+  // 1.4826 turns the median absolute deviation into a normal distribution's standard deviation.
+  const deviation = 1.4826 * median(logs.map((value) => Math.abs(value - middle)));
+  return 1 - Math.exp(-3 * deviation);
 }
 
 /** How much faster the machine itself was: the median change of the limits and peers of the case. */
@@ -138,18 +166,17 @@ export function compareReports(
   const now = new Map(fresh.results.map((one) => [key(one), one]));
   const then = new Map(old.results.map((one) => [key(one), one]));
   const own = old.results.filter((one) => one.role === 'own');
-  const comparisons = own.flatMap((one) => {
+  const busy = old.machine.busy || fresh.machine.busy;
+  const pairs = own.flatMap((one): (readonly [BenchResult, BenchResult])[] => {
     const later = now.get(key(one));
-    if (later === undefined || later.unit !== one.unit) return [];
+    return later === undefined || later.unit !== one.unit ? [] : [[one, later]];
+  });
+  const least = Math.max(threshold, busy ? usualChange(pairs) : 0);
+  const comparisons = pairs.map(([one, later]) => {
     const drift = driftOf(old.results, now, `${one.suite} / ${one.case}`);
-    return [
-      {
-        suite: one.suite,
-        case: one.case,
-        subject: one.subject,
-        ...judge(speeds(one), speeds(later), drift, threshold),
-      },
-    ];
+    const work = busy ? workChange(one, later) : null;
+    const { suite, case: name, subject } = one;
+    return { suite, case: name, subject, ...judge(speeds(one), speeds(later), drift, work, least) };
   });
   return {
     comparisons,

@@ -19,6 +19,8 @@ interface Opened {
   iterations: number;
   /** Seconds per iteration, or the job's own values, one per sample. */
   readonly samples: number[];
+  /** CPU seconds of an iteration, one per sample, where the host tells them. */
+  readonly cpu: number[];
   spent: number;
 }
 
@@ -54,7 +56,7 @@ export async function measureCase(
     try {
       const host = await hosts.get(subject.host);
       const job = await host.open(subject.job, subject.params);
-      opened.push({ plan: subject, host, ...job, check: '', iterations: 1, samples: [], spent: 0 });
+      opened.push({ plan: subject, host, ...job, check: '', iterations: 1, samples: [], cpu: [], spent: 0 });
     } catch (thrown) {
       leaveOut(subject.name, thrown);
     }
@@ -163,6 +165,7 @@ async function sampleInTurn(
     bench.add(one.plan.name, async () => {
       const reply = await one.host.run(one.handle, one.iterations);
       one.spent += clock(reply);
+      if (reply.cpu !== undefined) one.cpu.push(reply.cpu / one.iterations);
       const own = plan.quantity === 'value' ? (reply.value ?? Number.NaN) : reply.seconds / one.iterations;
       return { overriddenDuration: own };
     });
@@ -212,6 +215,7 @@ function result(plan: CasePlan, one: Opened): BenchResult {
     interval: medianInterval(values),
     samples: values.length,
     values: values.map((value) => Number(value.toPrecision(7))),
+    ...(one.cpu.length === 0 ? {} : { cpu: one.cpu.map((value) => Number(value.toPrecision(7))) }),
     check: one.check,
     settings: one.settings,
     versions: one.host.versions,

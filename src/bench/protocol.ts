@@ -30,6 +30,8 @@ export interface RunReply {
   readonly seconds: number;
   /** By the clock, where the job measures its own seconds. */
   readonly wall?: number;
+  /** CPU seconds of all threads of the process, where it knows them. */
+  readonly cpu?: number;
   /** What the job reports itself, for cases of quantity `value`. */
   readonly value?: number;
 }

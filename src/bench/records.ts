@@ -22,6 +22,8 @@ export interface BenchResult {
   readonly samples: number;
   /** Each sample, in `unit`, in the order of the rounds. */
   readonly values: readonly number[];
+  /** CPU seconds of an iteration for each sample, all threads together, where they are known. */
+  readonly cpu?: readonly number[];
   /** What the correctness check found. */
   readonly check: string;
   /** How the engine was set up, and its version. */

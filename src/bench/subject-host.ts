@@ -20,6 +20,7 @@ function jobOf(handle: number): Job {
 
 async function runJob(job: Job, iterations: number): Promise<HostReply> {
   let own = 0;
+  const before = process.cpuUsage();
   const start = hrtime.bigint();
   for (let i = 0; i < iterations; i++) {
     const pending = job.run();
@@ -28,7 +29,9 @@ async function runJob(job: Job, iterations: number): Promise<HostReply> {
     if (job.seconds !== undefined) own += job.seconds();
   }
   const wall = Number(hrtime.bigint() - start) / 1e9;
-  const times = job.seconds === undefined ? { seconds: wall } : { seconds: own, wall };
+  const used = process.cpuUsage(before);
+  const cpu = (used.user + used.system) / 1e6;
+  const times = job.seconds === undefined ? { seconds: wall, cpu } : { seconds: own, wall };
   return job.value === undefined ? times : { ...times, value: await job.value() };
 }
 

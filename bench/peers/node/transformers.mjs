@@ -1,4 +1,5 @@
 // transformers.js: its CLIP image processor, tokenizer and towers, on local files only.
+import { Blob } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import {
   AutoTokenizer,
