@@ -9,8 +9,8 @@ import type { Failure, Indexed, Notice, RowBatch, StageSeconds } from './types.j
 
 /** Texts looked at together, so that those of like length share a batch and equal ones are encoded once. */
 const WINDOW = 1024;
-/** Texts tokenized between two turns of the event loop. */
-const TOKENIZE_SLICE = 32;
+/** Longest stretch of tokenizing between two turns of the event loop. */
+const TOKENIZE_SLICE_MS = 4;
 /** Sequence lengths are rounded up to this, so that few shapes reach the encoder. */
 const LENGTH_STEP = 4;
 
@@ -120,8 +120,12 @@ async function embedWindow(
   const sequences: Sequence[] = [];
   const truncated: boolean[] = [];
   const rejected = new Map<number, DiptychError>();
-  for (const [at, { item }] of window.entries()) {
-    if (at % TOKENIZE_SLICE === TOKENIZE_SLICE - 1) await nextTurn();
+  let turnBegan = began;
+  for (const { item } of window) {
+    if (performance.now() - turnBegan > TOKENIZE_SLICE_MS) {
+      await nextTurn();
+      turnBegan = performance.now();
+    }
     if (rowOf.has(item)) continue;
     const row = rowOf.size;
     rowOf.set(item, row);
