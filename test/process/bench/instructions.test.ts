@@ -18,10 +18,11 @@ const why =
 
 describe('instructions of the kernels', () => {
   const check = why === null ? test : test.skip;
-  check(`are as stored, within 3 %${why === null ? '' : ` (skipped: ${why})`}`, () => {
+  check(`are no more than stored, within 3 %${why === null ? '' : ` (skipped: ${why})`}`, () => {
     if (now === null || stored === undefined) throw new Error('nothing was counted');
     expect(Object.keys(now.counts).length).toBeGreaterThan(0);
-    expect(countChanges(stored, now, TOLERANCE)).toEqual([]);
+    // Fewer are an improvement; `node bench/counts.mjs --write` takes it over.
+    expect(countChanges(stored, now, TOLERANCE).filter((one) => one.ratio > 1)).toEqual([]);
   });
 
   test('a kernel slowed by 10 % is told from one that is not', () => {
