@@ -79,7 +79,9 @@ const describe = (value: unknown): string => {
       return value.toString();
     case 'undefined':
       return 'undefined';
-    default:
+    case 'object':
+    case 'function':
+    case 'symbol':
       return value === null ? 'null' : `a value of type ${typeof value}`;
   }
 };

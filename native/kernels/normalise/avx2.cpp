@@ -18,8 +18,8 @@ struct Wide {
   }
   template <int kChannel>
   static Float channel(Pixels pixels) noexcept {
-    const __m128i half = _mm_setr_epi8(kChannel, -1, -1, -1, kChannel + 3, -1, -1, -1, kChannel + 6, -1, -1, -1,
-                                       kChannel + 9, -1, -1, -1);
+    const __m128i half = _mm_setr_epi8(kChannel, -1, -1, -1, kChannel + 3, -1, -1, -1, kChannel + 6, -1, -1,
+                                       -1, kChannel + 9, -1, -1, -1);
     return _mm256_cvtepi32_ps(_mm256_shuffle_epi8(pixels, _mm256_broadcastsi128_si256(half)));
   }
   static Float set1(float value) noexcept { return _mm256_set1_ps(value); }
@@ -35,8 +35,8 @@ struct Wide {
   static void store_bfloat16(std::uint16_t* p, Float value) noexcept {
     const __m256i bits = _mm256_castps_si256(value);
     const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
-    const __m256i top = _mm256_srli_epi32(
-        _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7fff)), odd), 16);
+    const __m256i top =
+        _mm256_srli_epi32(_mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7fff)), odd), 16);
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
                      _mm_packus_epi32(_mm256_castsi256_si128(top), _mm256_extracti128_si256(top, 1)));
   }

@@ -18,8 +18,8 @@ struct Wide {
   }
   template <int kChannel>
   static Float channel(Pixels pixels) noexcept {
-    const __m128i quarter = _mm_setr_epi8(kChannel, -1, -1, -1, kChannel + 3, -1, -1, -1, kChannel + 6, -1, -1, -1,
-                                          kChannel + 9, -1, -1, -1);
+    const __m128i quarter = _mm_setr_epi8(kChannel, -1, -1, -1, kChannel + 3, -1, -1, -1, kChannel + 6, -1,
+                                          -1, -1, kChannel + 9, -1, -1, -1);
     return _mm512_cvtepi32_ps(_mm512_shuffle_epi8(pixels, _mm512_broadcast_i32x4(quarter)));
   }
   static Float set1(float value) noexcept { return _mm512_set1_ps(value); }
@@ -35,8 +35,8 @@ struct Wide {
   static void store_bfloat16(std::uint16_t* p, Float value) noexcept {
     const __m512i bits = _mm512_castps_si512(value);
     const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-    const __m512i top = _mm512_srli_epi32(
-        _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd), 16);
+    const __m512i top =
+        _mm512_srli_epi32(_mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd), 16);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(top));
   }
 };

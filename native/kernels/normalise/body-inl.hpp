@@ -1,5 +1,5 @@
-// The shared vector body; see kernel.hpp for the arithmetic. `Wide` offers kPixels, load(source) (the pixels of
-// one step), channel<C>(pixels) (as floats), set1, multiply, subtract, multiply_add (a b + c),
+// The shared vector body; see kernel.hpp for the arithmetic. `Wide` offers kPixels, load(source) (the pixels
+// of one step), channel<C>(pixels) (as floats), set1, multiply, subtract, multiply_add (a b + c),
 // negative_multiply_add (c - a b), store(float*), store_float16, store_bfloat16.
 
 inline Wide::Float quotient(Wide::Float numerator, Wide::Float divisor, Wide::Float inverse) noexcept {
@@ -16,8 +16,10 @@ struct Channel {
 template <Element kElement>
 inline void store(void* plane, std::size_t at, Wide::Float value) noexcept {
   if constexpr (kElement == Element::float32) Wide::store(static_cast<float*>(plane) + at, value);
-  if constexpr (kElement == Element::float16) Wide::store_float16(static_cast<std::uint16_t*>(plane) + at, value);
-  if constexpr (kElement == Element::bfloat16) Wide::store_bfloat16(static_cast<std::uint16_t*>(plane) + at, value);
+  if constexpr (kElement == Element::float16)
+    Wide::store_float16(static_cast<std::uint16_t*>(plane) + at, value);
+  if constexpr (kElement == Element::bfloat16)
+    Wide::store_bfloat16(static_cast<std::uint16_t*>(plane) + at, value);
 }
 
 template <Element kElement>

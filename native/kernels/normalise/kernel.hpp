@@ -1,12 +1,12 @@
 // Interleaved 8-bit RGB -> three planes of floats, by the arithmetic of the official Python:
 //
-//   x = float32(double(pixel) * rescale)     (transformers' rescale; torchvision's pixel / 255 gives the same)
-//   y = (x - float32(mean)) / float32(std)   (each step rounded to float32)
+//   x = float32(double(pixel) * rescale)     (transformers' rescale; torchvision's pixel / 255 gives the
+//   same) y = (x - float32(mean)) / float32(std)   (each step rounded to float32)
 //
-// A pixel has 256 values, so a table of 3 x 256 results is the definition; the reference kernel looks them up.
-// The vector kernels compute them: a correctly rounded quotient n / d is q + (n - q d) r with r = 1 / d and
-// q = n r, both steps fused (Markstein 1990). make_table() tries this on all 768 values and clears `computable`
-// if one differs; the vector kernels then look up too. So every variant gives the same bits.
+// A pixel has 256 values, so a table of 3 x 256 results is the definition; the reference kernel looks them
+// up. The vector kernels compute them: a correctly rounded quotient n / d is q + (n - q d) r with r = 1 / d
+// and q = n r, both steps fused (Markstein 1990). make_table() tries this on all 768 values and clears
+// `computable` if one differs; the vector kernels then look up too. So every variant gives the same bits.
 #pragma once
 
 #include <cstddef>
@@ -30,11 +30,13 @@ struct Table {
   float std[3] = {};
   float inverse_std[3] = {};
   float values[3][256] = {};
-  std::uint16_t halves[3][256] = {};  // the values in `element`, rounded to nearest even, unless it is float32
+  std::uint16_t halves[3][256] =
+      {};  // the values in `element`, rounded to nearest even, unless it is float32
 };
 
 // Fills a table. Not a kernel: call once per specification.
-void make_table(double rescale, const double (&mean)[3], const double (&std)[3], Element element, Table& table) noexcept;
+void make_table(double rescale, const double (&mean)[3], const double (&std)[3], Element element,
+                Table& table) noexcept;
 
 // Source: `pixels` x RGB, with 64 readable bytes behind. Target: three planes of `pixels` elements.
 struct Work {

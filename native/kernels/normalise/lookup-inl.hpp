@@ -11,7 +11,8 @@ inline void lookup(const Work& work, std::size_t from) noexcept {
   for (std::size_t channel = 0; channel < 3; ++channel) {
     const std::uint8_t* const source = work.source + channel;
     if (work.table->element == Element::float32) {
-      lookup_plane(source, from, work.pixels, work.table->values[channel], static_cast<float*>(work.planes[channel]));
+      lookup_plane(source, from, work.pixels, work.table->values[channel],
+                   static_cast<float*>(work.planes[channel]));
     } else {
       lookup_plane(source, from, work.pixels, work.table->halves[channel],
                    static_cast<std::uint16_t*>(work.planes[channel]));

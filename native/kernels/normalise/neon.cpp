@@ -12,7 +12,9 @@ struct Wide {
   };
   static constexpr std::size_t kPixels = 4;
 
-  static Pixels load(const std::uint8_t* p) noexcept { return {vld3_u8(p)}; }  // 8 pixels, of which 4 are used
+  static Pixels load(const std::uint8_t* p) noexcept {
+    return {vld3_u8(p)};
+  }  // 8 pixels, of which 4 are used
   template <int kChannel>
   static Float channel(const Pixels& pixels) noexcept {
     return vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(pixels.bytes.val[kChannel]))));

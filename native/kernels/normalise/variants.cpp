@@ -55,7 +55,8 @@ void make_table(double rescale, const double (&mean)[3], const double (&std)[3],
       const float computed = quotient(
           quotient(static_cast<float>(pixel), table.divisor, table.inverse_divisor) - table.mean[channel],
           table.std[channel], table.inverse_std[channel]);
-      if (std::bit_cast<std::uint32_t>(computed) != std::bit_cast<std::uint32_t>(value)) table.computable = false;
+      if (std::bit_cast<std::uint32_t>(computed) != std::bit_cast<std::uint32_t>(value))
+        table.computable = false;
     }
   }
 }

@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { encode } from 'fast-png';
 import { npyHeader } from '#diptych/output/npy.js';
 import { openCifar10, openImageFolder, openMnist } from '#diptych/tasks/datasets.js';
-import { local } from '../../support/fixtures.ts';
-import { readNpy } from '../../support/npy.ts';
+import { local } from '../../support/fixtures.js';
+import { readNpy } from '../../support/npy.js';
 
 const main = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
 let folder = '';

@@ -57,7 +57,9 @@ test('the objective never rises, and as many distinct rows as clusters give 0', 
   const features = blobs(5, 800, 8, 3);
   const onProgress = (_: number, objective: number): void => void passes.push(objective);
   await kMeans(features, { clusters: 40, sample: 'all', tolerance: 0, iterations: 12, onProgress });
-  passes.slice(1).forEach((value, at) => { expect(value).toBeLessThanOrEqual((passes[at] ?? 0) * (1 + 1e-6)); });
+  passes.slice(1).forEach((value, at) => {
+    expect(value).toBeLessThanOrEqual((passes[at] ?? 0) * (1 + 1e-6));
+  });
   const few = blobs(6, 10, 4, 10);
   expect((await kMeans(few, { clusters: 10, iterations: 30 })).objective).toBeLessThan(1e-3);
 });

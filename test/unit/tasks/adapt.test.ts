@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { adapt, applyAdapter } from '#diptych/tasks/adapt.js';
+import { adapt, applyAdapter, type AdaptOptions } from '#diptych/tasks/adapt.js';
 import { mersenne } from '#diptych/tasks/mersenne.js';
 import { Residual } from '#diptych/tasks/residual.js';
 
@@ -105,7 +105,7 @@ describe('misuse is told', () => {
     ],
     ['an unknown option', images, labels, texts, { epoch: 3 }, 'BAD_OPTION'],
   ])('%s', async (_, rows, wanted, targets, options, code) => {
-    await expect(adapt(rows, wanted, targets, options)).rejects.toMatchObject({ code });
+    await expect(adapt(rows, wanted, targets, options as AdaptOptions)).rejects.toMatchObject({ code });
   });
   test('a file that is no adapter', () => {
     for (const wrong of [null, {}, { kind: 'residual', dim: 2, hidden: 2, inner: '', outer: '' }])

@@ -16,7 +16,9 @@ const rows = (...lines: number[][]): { data: Float32Array; rows: number; dim: nu
 });
 const close = (actual: Float32Array, expected: number[]): void => {
   expect(actual).toHaveLength(expected.length);
-  expected.forEach((value, at) => { expect(actual[at]).toBeCloseTo(value, 5); });
+  expected.forEach((value, at) => {
+    expect(actual[at]).toBeCloseTo(value, 5);
+  });
 };
 
 test('a planted direction is found, and moving along it arrives', () => {
