@@ -7,6 +7,12 @@ import type { Params } from '../types.js';
 const readAll = (files: readonly string[]): Promise<Uint8Array[]> =>
   Promise.all(files.map(async (file) => Uint8Array.from(await readFile(file))));
 
+/** The JPEG decoder without its place: records are shared, folders of a machine are not. */
+const jpegDecoder = (): string =>
+  native()
+    .decoderInfo()
+    .jpeg.replace(/ \(.*\)$/, '');
+
 /** Files in memory to tensors (or to pixels, with `output: uint8`). */
 export async function preprocessJob(params: Params): Promise<Job> {
   const reader = new ParamReader(params);
@@ -16,7 +22,7 @@ export async function preprocessJob(params: Params): Promise<Job> {
   const items: readonly PreprocessItem[] = await readAll(reader.strings('files'));
   let found: { readonly data: Float32Array; readonly shape: readonly number[] } | null = null;
   return {
-    settings: `preprocess, decode ${decode}, ${String(workers)} worker(s), ${native().decoderInfo().jpeg}`,
+    settings: `preprocess, decode ${decode}, ${String(workers)} worker(s), ${jpegDecoder()}`,
     run: async () => {
       found = await preprocess(items, { spec, workers, decode });
     },
@@ -28,7 +34,7 @@ export async function preprocessJob(params: Params): Promise<Job> {
 export async function decodeJob(params: Params): Promise<Job> {
   const files = await readAll(new ParamReader(params).strings('files'));
   return {
-    settings: `the addon's decoder alone, into reused memory, ${native().decoderInfo().jpeg}`,
+    settings: `the addon's decoder alone, into reused memory, ${jpegDecoder()}`,
     run: () => {
       native().decodeOnly(files);
     },
