@@ -4,16 +4,11 @@ import type { ModelDescription } from './models/card.js';
 import { describeModel } from './models/describe.js';
 import type { NativeImageOptions } from './native/image-binding.js';
 import { native } from './native/load.js';
-import {
-  parseModelOptions,
-  parseOptions,
-  read,
-  type ModelOptions,
-  type ResolvedModelOptions,
-} from './options.js';
+import { parseModelOptions, type ModelOptions, type ResolvedModelOptions } from './options.js';
 import { toNativeSpec } from './image/preprocess.js';
 import { asList, imageItems, textItem, type ImageInput } from './pipeline/arguments.js';
 import { collect, type Embeddings } from './pipeline/collect.js';
+import { parseEmbedOptions, type EmbedOptions } from './pipeline/embed-options.js';
 import { embedImages, type ImageTower } from './pipeline/images.js';
 import { embedStream, type EmbeddedBatch, type StreamItem } from './pipeline/stream.js';
 import { embedTexts, type TextTower } from './pipeline/texts.js';
@@ -42,13 +37,7 @@ import { loadTokenizer } from './text/tokenizer.js';
 import type { TokenizedText, Tokenizer } from './text/types.js';
 
 export type { ImageInput } from './pipeline/arguments.js';
-
-export interface EmbedOptions {
-  /** Stops the work; the call then rejects with code ABORTED. */
-  readonly signal?: AbortSignal;
-  /** Called after each batch with the number of inputs done. */
-  readonly onProgress?: (done: number) => void;
-}
+export type { EmbedOptions } from './pipeline/embed-options.js';
 
 /** Options of the token states. */
 export interface StatesOptions extends EmbedOptions {
@@ -59,26 +48,6 @@ export interface StatesOptions extends EmbedOptions {
 /** Items per encoder run on the CPU: more does not help there (bench/), fewer answers sooner. */
 const CPU_BATCH = 8;
 const TEXT_BATCH = 32;
-
-interface ResolvedEmbedOptions {
-  readonly signal: AbortSignal | null;
-  readonly onProgress: ((done: number) => void) | null;
-}
-
-function parseEmbedOptions(given: unknown): ResolvedEmbedOptions {
-  return parseOptions<ResolvedEmbedOptions>(
-    given,
-    {
-      signal: read.signal,
-      onProgress: (value, name) => {
-        if (typeof value === 'function') return value as (done: number) => void;
-        throw new DiptychError('BAD_OPTION', 'expected a function', { input: name });
-      },
-    },
-    { signal: null, onProgress: null },
-    'embed options',
-  );
-}
 
 /**
  * A two-tower model: images and texts to unit vectors of one space.

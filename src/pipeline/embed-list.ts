@@ -1,5 +1,5 @@
 import type { InputItem } from '../input/item.js';
-import type { Embeddings } from './collect.js';
+import { joinRows, type Embeddings } from './collect.js';
 import { groupBy } from './ordered.js';
 import type { Failure } from './types.js';
 
@@ -77,21 +77,5 @@ export async function* embedItems(
 export async function joinEmbeddings(groups: AsyncIterable<NamedEmbeddings>): Promise<NamedEmbeddings> {
   const parts: NamedEmbeddings[] = [];
   for await (const part of groups) parts.push(part);
-  const filled = parts.find((part) => part.rows > 0);
-  const data = new Float32Array(parts.reduce((length, part) => length + part.data.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    data.set(part.data, at);
-    at += part.data.length;
-  }
-  return {
-    data,
-    rows: parts.reduce((rows, part) => rows + part.rows, 0),
-    dim: filled?.dim ?? 0,
-    vectors: filled?.vectors ?? 1,
-    indices: parts.flatMap((part) => part.indices),
-    failures: parts.flatMap((part) => part.failures),
-    notices: parts.flatMap((part) => part.notices),
-    names: parts.flatMap((part) => part.names),
-  };
+  return { ...joinRows(parts, 0), names: parts.flatMap((part) => part.names) };
 }

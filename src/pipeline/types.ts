@@ -18,17 +18,19 @@ export interface Notice {
   readonly message: string;
 }
 
-/** Rows of one batch, in the order of the inputs they came from. */
+/** Rows of one space, in the order of the inputs that have one. */
 export interface RowBatch {
-  /** rows x vectors x dim numbers. */
+  /** rows x dim numbers, row after row (rows x vectors x dim for multi-vector models). */
   readonly data: Float32Array;
   readonly rows: number;
   readonly dim: number;
-  /** Vectors per row: 1, but 32 for BLIP-2's queries. */
+  /** Vectors per row; 1 unless the model is multi-vector (BLIP-2: 32 queries). */
   readonly vectors: number;
-  /** Row -> position of its input in the source. */
+  /** Row -> position of its input in what was passed in. */
   readonly indices: readonly number[];
+  /** Inputs that have no row, and why. */
   readonly failures: readonly Failure[];
+  /** What the user should know of inputs that do have a row (truncated texts, mended images). */
   readonly notices: readonly Notice[];
 }
 
