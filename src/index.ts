@@ -61,7 +61,10 @@ export {
 export { filterPool } from './tasks/filters/pool.js';
 export { linearScores, nearTargets, pairScores } from './tasks/filters/scores.js';
 export { combineUids, uidsFromNpy, uidsToNpy } from './tasks/filters/uids.js';
-export { assignClusters, kMeans } from './tasks/kmeans.js';
+export { assignClusters } from './tasks/centroids.js';
+export { kMeans } from './tasks/kmeans.js';
+export { miniBatchKMeans } from './tasks/mini-batch.js';
+export { balancedSample } from './tasks/balanced.js';
 export { knowledgePrompts, parseKnowledge, wordnetKnowledge } from './tasks/knowledge/klite.js';
 export { mersenne } from './tasks/mersenne.js';
 export {

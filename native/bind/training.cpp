@@ -1,4 +1,4 @@
-// exports: matmul, logisticLoss, contrastiveLoss, nearestCentroids, sumByLabel
+// exports: matmul, logisticLoss, contrastiveLoss, nearestCentroids, bf16IsFast, sumByLabel
 // (src/native/training-binding.ts).
 #include <algorithm>
 #include <atomic>
@@ -165,11 +165,11 @@ Napi::Value contrastive_loss(const Napi::CallbackInfo& info) {
   });
 }
 
-// nearestCentroids(rows, dim, centroids, labels, distances, threads, cancel)
+// nearestCentroids(rows, dim, centroids, labels, distances, precision, threads, cancel)
 Napi::Value nearest_centroids(const Napi::CallbackInfo& info) {
   return guarded(info, [&] {
     require_kernels(info.Env());
-    const Args args(info, "nearestCentroids", 7);
+    const Args args(info, "nearestCentroids", 8);
     const auto dim = args.size(1, "dim", 1, kMostSide);
     const auto labels = args.typed<std::int32_t>(3, "labels");
     const auto count = labels.data.size();
@@ -178,16 +178,26 @@ Napi::Value nearest_centroids(const Napi::CallbackInfo& info) {
     args.require(!centroids.data.empty() && centroids.data.size() % dim == 0, "centroids",
                  "must be a whole, positive number of rows");
     const auto distances = args.typed<float>(4, "distances", count);
-    const auto threads = args.size(5, "threads", 1, base::ThreadPool::kMaxThreads);
+    const auto precision = args.string(5, "precision");
+    args.require(precision == "exact" || precision == "bf16", "precision", "must be exact or bf16");
+    const auto nearest = precision == "bf16" ? training::nearest_centroids_bf16 : training::nearest_centroids;
+    const auto threads = args.size(6, "threads", 1, base::ThreadPool::kMaxThreads);
     auto task = std::make_unique<CallTask>(
         [=](const std::function<bool()>& cancelled) {
-          return training::nearest_centroids(rows.data, dim, centroids.data, labels.data, distances.data,
-                                             threads, cancelled);
+          return nearest(rows.data, dim, centroids.data, labels.data, distances.data, threads, cancelled);
         },
         undefined);
     for (const auto& value : {rows.value, centroids.value, labels.value, distances.value}) task->pin(value);
-    task->cancel_by(args.value(6));
+    task->cancel_by(args.value(7));
     return AsyncTask::start(info.Env(), std::move(task), 1, 1);
+  });
+}
+
+// bf16IsFast() -> whether bf16 products are much faster here than float32's
+Napi::Value bf16_is_fast(const Napi::CallbackInfo& info) {
+  return guarded(info, [&] {
+    require_kernels(info.Env());
+    return Napi::Boolean::New(info.Env(), training::bf16_is_fast());
   });
 }
 
@@ -220,6 +230,7 @@ void export_training(Napi::Env env, Napi::Object exports) {
   exports.Set("logisticLoss", Napi::Function::New(env, logistic_loss, "logisticLoss"));
   exports.Set("contrastiveLoss", Napi::Function::New(env, contrastive_loss, "contrastiveLoss"));
   exports.Set("nearestCentroids", Napi::Function::New(env, nearest_centroids, "nearestCentroids"));
+  exports.Set("bf16IsFast", Napi::Function::New(env, bf16_is_fast, "bf16IsFast"));
   exports.Set("sumByLabel", Napi::Function::New(env, sum_by_label, "sumByLabel"));
 }
 

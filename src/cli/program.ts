@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { printError, type Terminal } from './context.js';
+import { registerAdapt } from './adapt.js';
 import { registerBench } from './bench.js';
 import { registerCaption } from './caption.js';
 import { registerClassify } from './classify.js';
@@ -9,13 +10,13 @@ import { registerCurate, registerFilter } from './curate.js';
 import { registerDoctor } from './doctor.js';
 import { registerEmbed } from './embed.js';
 import { registerEval } from './eval.js';
+import { registerKMeans } from './kmeans.js';
 import { registerModels } from './models.js';
 import { registerPreprocess } from './preprocess.js';
 import { registerRerank } from './rerank.js';
 import { registerSearch } from './search.js';
 import { registerSimilarity } from './similarity.js';
 import { registerTokenize } from './tokenize.js';
-import { registerAdapt, registerKMeans } from './train.js';
 import { packageVersion } from './version.js';
 
 /** Adds a command to the program. */

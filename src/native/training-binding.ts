@@ -40,16 +40,22 @@ export interface TrainingBinding {
     threads: number,
     cancel: Int32Array | null,
   ): Promise<NativeContrast>;
-  /** Writes each row's nearest centroid (lower index on ties) and its squared distance. */
+  /**
+   * Writes each row's nearest centroid (lower index on ties) and its squared distance. bf16: products of 8 bits, so a
+   * row may get a centroid that is farther by up to 2^-6 of the product of their lengths.
+   */
   nearestCentroids(
     rows: Float32Array,
     dim: number,
     centroids: Float32Array,
     labels: Int32Array,
     distances: Float32Array,
+    precision: 'exact' | 'bf16',
     threads: number,
     cancel: Int32Array | null,
   ): Promise<void>;
+  /** Whether this machine multiplies bfloat16 much faster than float32 (AMX, AVX-512 BF16). */
+  bf16IsFast(): boolean;
   /** Adds each row to the sum of its label. */
   sumByLabel(
     rows: Float32Array,

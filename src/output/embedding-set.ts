@@ -180,6 +180,26 @@ export async function* readParts(
   }
 }
 
+/** The set in blocks of at most `rows` rows, whatever its parts are; a .npy is never read whole. */
+export async function* readBlocks(
+  set: EmbeddingSet,
+  rows: number,
+): AsyncGenerator<SetRows & { readonly first: number }, void, undefined> {
+  let first = 0;
+  for (const part of set.parts) {
+    const whole = part.vectors.endsWith('.parquet') ? await readPart(set, part) : null;
+    for (let from = 0; from < part.rows; from += rows) {
+      const count = Math.min(rows, part.rows - from);
+      const data =
+        whole === null
+          ? (await readNpy(part.vectors, from, count)).data
+          : whole.data.slice(from * set.dim, (from + count) * set.dim);
+      yield { data, rows: count, dim: set.dim, first: first + from };
+    }
+    first += part.rows;
+  }
+}
+
 /** The whole set in memory. */
 export async function readEmbeddings(set: EmbeddingSet): Promise<SetRows> {
   const [only, ...more] = set.parts;

@@ -129,6 +129,8 @@ function toFloats(type: string, bytes: ArrayBuffer): Float32Array | null {
       return Float32Array.from(new Int8Array(bytes));
     case '<i4':
       return Float32Array.from(new Int32Array(bytes));
+    case '<i8':
+      return Float32Array.from(new BigInt64Array(bytes), Number);
     default:
       return null;
   }

@@ -1,15 +1,8 @@
 import { DiptychError } from '../errors.js';
 import { native } from '../native/load.js';
 import { parseOptions, read } from '../options.js';
-import {
-  callNative,
-  checkFeatures,
-  checkSameDim,
-  pinnable,
-  readFunction,
-  takeRows,
-  type Features,
-} from './features.js';
+import { assign, choose, splitForEmpty, spread, sumClusters, toUnit, type Products } from './centroids.js';
+import { checkFeatures, readFunction, takeRows, type Features } from './features.js';
 import { mersenne } from './mersenne.js';
 
 export interface KMeansOptions {
@@ -17,15 +10,15 @@ export interface KMeansOptions {
   readonly clusters: number;
   /** Most passes over all rows. Default 25. */
   readonly iterations?: number;
-  /** Stop when a pass lowers the objective by less than this part of it. Default 1e-4. */
+  /** Stop when a pass lowers the objective by less than this part of it. Default 1e-5. */
   readonly tolerance?: number;
   /** Keep centroids at unit length (nearest by cosine), as for normalised embeddings. Default false. */
   readonly spherical?: boolean;
   /**
-   * Rows a pass of the first phase looks at: it settles the centroids on growing samples before all rows are read.
-   * `all`: no first phase. Default `auto`: 32 rows a cluster, doubling.
+   * Arithmetic of the passes: `exact` (float32), or bfloat16 in all but the last. Default `auto`: bfloat16 for large
+   * sets on machines that multiply it much faster. The last pass, which gives labels and objective, is always exact.
    */
-  readonly sample?: 'auto' | 'all';
+  readonly precision?: 'auto' | 'exact' | 'bf16';
   /** Default 0. */
   readonly seed?: number;
   readonly threads?: number;
@@ -39,7 +32,7 @@ interface Resolved {
   readonly iterations: number;
   readonly tolerance: number;
   readonly spherical: boolean;
-  readonly sample: 'auto' | 'all';
+  readonly precision: 'auto' | 'exact' | 'bf16';
   readonly seed: number;
   readonly threads: number;
   readonly signal: AbortSignal | null;
@@ -59,171 +52,44 @@ export interface Clusters {
   readonly iterations: number;
 }
 
+/** Rows a cluster that the first centroids are drawn from. */
 const SAMPLE_PER_CLUSTER = 32;
-const PASSES_PER_SAMPLE = 4;
-const SPREAD_ROUNDS = 32;
-/** How a centroid that owns nothing takes a share of a large cluster: both halves move apart by this much. */
-const SPLIT = 1 / 1024;
+/** Multiplications of a pass below which bfloat16 does not pay. */
+const LARGE_PASS = 1e9;
 
-export interface Assignment {
-  readonly labels: Int32Array;
-  /** Squared Euclidean distances. */
-  readonly distances: Float32Array;
+/** The arithmetic of the passes that only make the next centroids. */
+export function productsFor(precision: 'auto' | 'exact' | 'bf16', multiplications: number): Products {
+  if (precision !== 'auto') return precision;
+  return multiplications >= LARGE_PASS && native().bf16IsFast() ? 'bf16' : 'exact';
 }
 
-/** The nearest centroid of each row, the lower one on ties. Throws BAD_INPUT, DIMENSION_MISMATCH, ABORTED. */
-export async function assignClusters(
-  features: Features,
-  centroids: Features,
-  options: { readonly threads?: number; readonly signal?: AbortSignal | undefined } = {},
-): Promise<Assignment> {
-  const rows = checkFeatures(features, 'features', 0);
-  const centres = checkFeatures(centroids, 'centroids');
-  checkSameDim(centres, rows, ['centroids', 'features']);
-  const threads = options.threads ?? native().availableCores();
-  return assign(rows, centres.data, threads, options.signal ?? null);
-}
-
-async function assign(
-  rows: Features,
-  centroids: Float32Array,
-  threads: number,
-  signal: AbortSignal | null,
-): Promise<Assignment> {
-  const labels = new Int32Array(rows.rows);
-  const distances = new Float32Array(rows.rows);
-  await callNative(signal, (cancel) =>
-    native().nearestCentroids(
-      pinnable(rows.data),
-      rows.dim,
-      pinnable(centroids),
-      labels,
-      distances,
-      threads,
-      cancel,
-    ),
-  );
-  return { labels, distances };
-}
-
-/** `count` different positions below `total`, by a partial shuffle. */
-function choose(total: number, count: number, random: () => number): Int32Array {
-  const order = Int32Array.from({ length: total }, (_, at) => at);
-  for (let at = 0; at < count; at++) {
-    const other = at + Math.floor(random() * (total - at));
-    [order[at], order[other]] = [order[other] ?? 0, order[at] ?? 0];
-  }
-  return order.slice(0, count);
-}
-
-/**
- * First centroids: rows drawn with probability by their squared distance to those drawn before (k-means++, Arthur and
- * Vassilvitskii 2007), a thirty-second of them at a time so that the distances come from matrix products.
- */
-async function spread(
-  rows: Features,
-  { clusters, threads, signal }: Resolved,
-  random: () => number,
-): Promise<Float32Array> {
-  const batch = Math.ceil(clusters / SPREAD_ROUNDS);
-  const chosen = [Math.floor(random() * rows.rows)];
-  const nearest = new Float64Array(rows.rows).fill(Infinity);
-  const sums = new Float64Array(rows.rows);
-  let seen = 0;
-  while (chosen.length < clusters) {
-    const latest = takeRows(rows, chosen.slice(seen));
-    seen = chosen.length;
-    const { distances } = await assign(rows, latest.data, threads, signal);
-    let total = 0;
-    for (let row = 0; row < rows.rows; row++) {
-      nearest[row] = Math.min(nearest[row] ?? 0, distances[row] ?? 0);
-      total += nearest[row] ?? 0;
-      sums[row] = total;
-    }
-    for (let draw = Math.min(batch, clusters - chosen.length); draw > 0; draw--) {
-      // Where all rows coincide with a centroid, any row will do.
-      const at = total > 0 ? firstAbove(sums, random() * total) : Math.floor(random() * rows.rows);
-      chosen.push(at);
-    }
-  }
-  return takeRows(rows, chosen).data;
-}
-
-/** The first position whose running sum exceeds `value`. */
-function firstAbove(sums: Float64Array, value: number): number {
-  let [low, high] = [0, sums.length - 1];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((sums[middle] ?? 0) > value) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
-
-function toUnit(data: Float32Array, dim: number): void {
-  for (let at = 0; at < data.length; at += dim) {
-    let squares = 0;
-    for (let i = at; i < at + dim; i++) squares += (data[i] ?? 0) ** 2;
-    if (squares === 0) continue;
-    const factor = 1 / Math.sqrt(squares);
-    for (let i = at; i < at + dim; i++) data[i] = (data[i] ?? 0) * factor;
-  }
-}
-
-/** Means of the rows; a cluster without rows splits one off a cluster drawn by size, as faiss does. */
+/** Means of the rows become the centroids, in place. */
 async function update(
   rows: Features,
   labels: Int32Array,
   centroids: Float32Array,
-  { clusters, spherical, threads, signal }: Resolved,
+  options: Resolved,
   random: () => number,
 ): Promise<void> {
   const { dim } = rows;
-  const sums = new Float64Array(clusters * dim);
-  await callNative(signal, (cancel) =>
-    native().sumByLabel(pinnable(rows.data), dim, labels, sums, threads, cancel),
-  );
-  const sizes = new Float64Array(clusters);
-  for (const label of labels) sizes[label] = (sizes[label] ?? 0) + 1;
-  for (let c = 0; c < clusters; c++) {
+  const { sums, sizes } = await sumClusters(rows, labels, options.clusters, options);
+  for (let c = 0; c < options.clusters; c++) {
     const size = sizes[c] ?? 0;
     for (let i = 0; size > 0 && i < dim; i++) centroids[c * dim + i] = (sums[c * dim + i] ?? 0) / size;
   }
-  for (let c = 0; c < clusters; c++) {
-    if ((sizes[c] ?? 0) > 0) continue;
-    let left = random() * sizes.reduce((sum, size) => sum + Math.max(0, size - 1), 0);
-    let from = 0;
-    while (from < clusters - 1 && left >= Math.max(0, (sizes[from] ?? 0) - 1)) {
-      left -= Math.max(0, (sizes[from] ?? 0) - 1);
-      from++;
-    }
-    for (let i = 0; i < dim; i++) {
-      const value = centroids[from * dim + i] ?? 0;
-      const sign = i % 2 === 0 ? 1 : -1;
-      centroids[c * dim + i] = value * (1 + sign * SPLIT);
-      centroids[from * dim + i] = value * (1 - sign * SPLIT);
-    }
-    sizes[c] = (sizes[from] ?? 0) / 2;
-    sizes[from] = (sizes[from] ?? 0) / 2;
-  }
-  if (spherical) toUnit(centroids, dim);
+  splitForEmpty(centroids, sizes, dim, random);
+  if (options.spherical) toUnit(centroids, dim);
 }
 
-/**
- * k-means by Lloyd's passes (exact assignments on the addon), begun on growing samples so that few passes over all
- * rows are needed. The same seed gives the same clusters on any number of threads.
- *
- * @throws DiptychError BAD_INPUT (fewer rows than clusters, numbers that are not finite), BAD_OPTION, ABORTED.
- */
-export async function kMeans(features: Features, options: KMeansOptions): Promise<Clusters> {
+function parseKMeans(given: KMeansOptions): Resolved {
   const resolved = parseOptions<Resolved>(
-    options,
+    given,
     {
       clusters: read.integer(1),
       iterations: read.integer(1),
       tolerance: read.number((value) => value >= 0 && value < 1, 'a number from 0 to 1'),
       spherical: read.boolean,
-      sample: read.oneOf('auto', 'all'),
+      precision: read.oneOf('auto', 'exact', 'bf16'),
       seed: read.integer(0),
       threads: read.integer(1, 256),
       signal: read.signal,
@@ -232,9 +98,9 @@ export async function kMeans(features: Features, options: KMeansOptions): Promis
     {
       clusters: 0,
       iterations: 25,
-      tolerance: 1e-4,
+      tolerance: 1e-5,
       spherical: false,
-      sample: 'auto',
+      precision: 'auto',
       seed: 0,
       threads: native().availableCores(),
       signal: null,
@@ -242,49 +108,58 @@ export async function kMeans(features: Features, options: KMeansOptions): Promis
     },
     'kMeans options',
   );
-  const { clusters, iterations, tolerance, threads, signal } = resolved;
-  if (clusters === 0)
-    throw new DiptychError('BAD_OPTION', 'expected a number of clusters', { input: 'clusters' });
+  if (resolved.clusters > 0) return resolved;
+  throw new DiptychError('BAD_OPTION', 'expected a number of clusters', { input: 'clusters' });
+}
+
+/** Refuses fewer rows than clusters. */
+export function checkEnough(rows: number, clusters: number, input: string): void {
+  if (rows >= clusters) return;
+  throw new DiptychError('BAD_INPUT', `${String(rows)} rows cannot make ${String(clusters)} clusters`, {
+    input,
+  });
+}
+
+/**
+ * k-means by Lloyd's passes on the addon, from k-means++ centroids. The same seed gives the same clusters on any number
+ * of threads.
+ *
+ * @throws DiptychError BAD_INPUT (fewer rows than clusters, numbers that are not finite), BAD_OPTION, ABORTED.
+ */
+export async function kMeans(features: Features, options: KMeansOptions): Promise<Clusters> {
+  const resolved = parseKMeans(options);
+  const { clusters, iterations, tolerance } = resolved;
   const rows = checkFeatures(features, 'features');
-  if (rows.rows < clusters) {
-    throw new DiptychError(
-      'BAD_INPUT',
-      `${String(rows.rows)} rows cannot make ${String(clusters)} clusters`,
-      { input: 'features' },
-    );
-  }
+  checkEnough(rows.rows, clusters, 'features');
   const random = mersenne(resolved.seed);
-  const order = choose(rows.rows, rows.rows, random);
-  const first = takeRows(rows, order.subarray(0, Math.min(rows.rows, clusters * SAMPLE_PER_CLUSTER)));
-  const centroids = await spread(first, resolved, random);
+  const sample = choose(rows.rows, Math.min(rows.rows, clusters * SAMPLE_PER_CLUSTER), random);
+  const centroids = await spread(takeRows(rows, sample), clusters, resolved, random);
   if (resolved.spherical) toUnit(centroids, rows.dim);
 
-  const smallest = resolved.sample === 'all' ? Infinity : clusters * SAMPLE_PER_CLUSTER;
-  for (let size = smallest; size * 2 <= rows.rows; size *= 2) {
-    const sample = takeRows(rows, order.subarray(0, size));
-    for (let pass = 0; pass < PASSES_PER_SAMPLE; pass++) {
-      const { labels } = await assign(sample, centroids, threads, signal);
-      await update(sample, labels, centroids, resolved, random);
-    }
-  }
+  const products = productsFor(resolved.precision, rows.rows * clusters * rows.dim);
   let previous = Infinity;
   for (let pass = 1; ; pass++) {
-    const { labels, distances } = await assign(rows, centroids, threads, signal);
-    const objective = distances.reduce((sum, distance) => sum + distance, 0);
-    resolved.onProgress?.(pass, objective / rows.rows);
+    const isLast = pass >= iterations;
+    let found = await assign(rows, centroids, isLast ? 'exact' : products, resolved);
+    let objective = found.distances.reduce((sum, distance) => sum + distance, 0);
     const settled = previous < Infinity && previous - objective <= tolerance * previous;
-    if (pass >= iterations || settled) {
+    if (settled && !isLast && products !== 'exact') {
+      found = await assign(rows, centroids, 'exact', resolved);
+      objective = found.distances.reduce((sum, distance) => sum + distance, 0);
+    }
+    resolved.onProgress?.(pass, objective / rows.rows);
+    if (isLast || settled) {
       const sizes = new Int32Array(clusters);
-      for (const label of labels) sizes[label] = (sizes[label] ?? 0) + 1;
+      for (const label of found.labels) sizes[label] = (sizes[label] ?? 0) + 1;
       return {
         centroids: { data: centroids, rows: clusters, dim: rows.dim },
-        labels,
+        labels: found.labels,
         sizes,
         objective,
         iterations: pass,
       };
     }
     previous = objective;
-    await update(rows, labels, centroids, resolved, random);
+    await update(rows, found.labels, centroids, resolved, random);
   }
 }

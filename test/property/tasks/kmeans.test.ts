@@ -1,5 +1,8 @@
 import { expect, test } from '@jest/globals';
-import { assignClusters, kMeans } from '#diptych/tasks/kmeans.js';
+import { balancedSample } from '#diptych/tasks/balanced.js';
+import { assignClusters } from '#diptych/tasks/centroids.js';
+import { kMeans } from '#diptych/tasks/kmeans.js';
+import { miniBatchKMeans } from '#diptych/tasks/mini-batch.js';
 import { mersenne } from '#diptych/tasks/mersenne.js';
 
 type Features = { data: Float32Array; rows: number; dim: number };
@@ -40,11 +43,11 @@ test.each([
   }
 });
 
-test('well separated clusters are found, on any number of threads, from any sample', async () => {
+test('well separated clusters are found, on any number of threads, in any arithmetic', async () => {
   const features = blobs(9, 3000, 16, 12);
-  for (const sample of ['auto', 'all'] as const) {
-    const found = await kMeans(features, { clusters: 12, seed: 3, sample, threads: 1 });
-    const again = await kMeans(features, { clusters: 12, seed: 3, sample, threads: 3 });
+  for (const precision of ['auto', 'exact', 'bf16'] as const) {
+    const found = await kMeans(features, { clusters: 12, seed: 3, precision, threads: 1 });
+    const again = await kMeans(features, { clusters: 12, seed: 3, precision, threads: 3 });
     expect(again).toEqual(found);
     expect(found.objective / features.rows).toBeLessThan(16 / 12 + 0.1);
     expect(Array.from(found.sizes)).toEqual(Array.from({ length: 12 }, () => 250));
@@ -52,11 +55,64 @@ test('well separated clusters are found, on any number of threads, from any samp
   }
 });
 
+test.each([1, 7, 16, 33, 64, 100])('bf16 with %d clusters: labels are exact at the end', async (clusters) => {
+  const features = blobs(clusters, 300, 37, clusters);
+  const found = await kMeans(features, { clusters, precision: 'bf16', iterations: 4 });
+  const { labels, distances } = await assignClusters(features, found.centroids);
+  expect(found.labels).toEqual(labels);
+  expect(found.objective).toBe(distances.reduce((sum, distance) => sum + distance, 0));
+});
+
+test('mini-batches find the same clusters, and refuse what they cannot take', async () => {
+  const features = blobs(9, 3000, 16, 12);
+  const batches = function* (): Generator<Features> {
+    for (let epoch = 0; epoch < 4; epoch++) {
+      for (let from = 0; from < 3000; from += 200) {
+        yield { data: features.data.slice(from * 16, (from + 200) * 16), rows: 200, dim: 16 };
+      }
+    }
+  };
+  const seen: number[] = [];
+  const {
+    centroids,
+    rows,
+    batches: count,
+  } = await miniBatchKMeans(batches(), {
+    clusters: 12,
+    seed: 1,
+    onProgress: (done) => void seen.push(done),
+  });
+  expect([rows, count, seen.at(-1)]).toEqual([12_000, 60, 12_000]);
+  const exact = await kMeans(features, { clusters: 12, seed: 1 });
+  const { labels, distances } = await assignClusters(features, centroids);
+  expect(new Set(labels).size).toBe(12);
+  const objective = distances.reduce((sum, distance) => sum + distance, 0);
+  expect(objective / exact.objective).toBeLessThan(1.05);
+  await expect(miniBatchKMeans([blobs(1, 5, 4, 2)], { clusters: 6 })).rejects.toMatchObject({
+    code: 'BAD_INPUT',
+  });
+  await expect(miniBatchKMeans([], { clusters: 6 })).rejects.toMatchObject({ code: 'BAD_INPUT' });
+  await expect(
+    miniBatchKMeans([blobs(1, 5, 4, 2), blobs(1, 5, 3, 2)], { clusters: 2 }),
+  ).rejects.toMatchObject({ code: 'DIMENSION_MISMATCH' });
+});
+
+test('a balanced sample: at most so many of each cluster, the same for the same seed', () => {
+  const labels = Array.from({ length: 500 }, (_, row) => (row < 400 ? 0 : row % 7));
+  const kept = balancedSample(labels, 10, 4);
+  expect(balancedSample(labels, 10, 4)).toEqual(kept);
+  expect(kept).toEqual([...kept].sort((a, b) => a - b));
+  const counts = new Map<number, number>();
+  for (const row of kept) counts.set(labels[row] ?? -1, (counts.get(labels[row] ?? -1) ?? 0) + 1);
+  expect([...counts.values()]).toEqual(Array.from({ length: 7 }, () => 10));
+  expect(balancedSample([3, 3], 5)).toEqual([0, 1]);
+});
+
 test('the objective never rises, and as many distinct rows as clusters give 0', async () => {
   const passes: number[] = [];
   const features = blobs(5, 800, 8, 3);
   const onProgress = (_: number, objective: number): void => void passes.push(objective);
-  await kMeans(features, { clusters: 40, sample: 'all', tolerance: 0, iterations: 12, onProgress });
+  await kMeans(features, { clusters: 40, precision: 'exact', tolerance: 0, iterations: 12, onProgress });
   passes.slice(1).forEach((value, at) => {
     expect(value).toBeLessThanOrEqual((passes[at] ?? 0) * (1 + 1e-6));
   });
