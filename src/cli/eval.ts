@@ -3,6 +3,7 @@ import { Argument, Option, type Command, type OptionValues } from 'commander';
 import { DiptychError } from '../errors.js';
 import type { Evaluation } from '../tasks/evaluate.js';
 import type { LabelledImages } from '../tasks/datasets.js';
+import type { DirectionMetrics, RetrievalMetrics } from '../tasks/retrieval.js';
 import type { Context, Terminal } from './context.js';
 import { addModelFlags, modelOptions, positiveNumber, wholeNumber } from './flags.js';
 import { runCommand, type ExitCode } from './run.js';
@@ -33,6 +34,15 @@ async function writeConfusion(file: string, { classes, metrics }: Evaluation): P
 
 const percent = (share: number | null): string => (share === null ? '-' : `${(share * 100).toFixed(2)}%`);
 
+function recallTable({ textRetrieval, imageRetrieval }: RetrievalMetrics): string {
+  const line = (way: string, { recall }: DirectionMetrics): string[] => [
+    way,
+    ...[1, 5, 10].map((k) => percent(recall[k] ?? null)),
+  ];
+  const head = ['', 'recall@1', 'recall@5', 'recall@10'];
+  return table(head, [line('image -> name', textRetrieval), line('name -> image', imageRetrieval)]);
+}
+
 async function zeroShot(context: Context, suite: Suite, folder: string): Promise<ExitCode> {
   const { flags } = context;
   const [{ loadModel }, { evaluateZeroShot, benchmarkRecord }] = await Promise.all([
@@ -60,7 +70,9 @@ async function zeroShot(context: Context, suite: Suite, folder: string): Promise
   });
   context.endProgress();
   const { acc1, acc5, meanPerClassRecall, ece, rows } = result.metrics;
-  const metrics = { acc1, acc5, mean_per_class_recall: meanPerClassRecall, ece };
+  const { benchmarkMetrics } = await import('../tasks/retrieval.js');
+  const retrieval = result.retrieval === null ? {} : benchmarkMetrics(result.retrieval);
+  const metrics = { acc1, acc5, mean_per_class_recall: meanPerClassRecall, ece, ...retrieval };
   const [confusion, out] = [flags.string('confusion'), flags.string('out')];
   if (confusion !== null) await writeConfusion(confusion, result);
   if (out !== null) {
@@ -69,8 +81,10 @@ async function zeroShot(context: Context, suite: Suite, folder: string): Promise
   }
   if (context.json) context.printJson({ suite: result.suite, metrics, rows, seconds: result.seconds });
   else {
-    const cells = [result.suite, String(rows), percent(acc1), percent(acc5), percent(meanPerClassRecall)];
-    context.print(table(['suite', 'images', 'top-1', 'top-5', 'per class'], [cells]));
+    const cells = [percent(acc1), percent(acc5), percent(meanPerClassRecall), percent(ece)];
+    const head = ['suite', 'images', 'top-1', 'top-5', 'per class', 'calibration error'];
+    context.print(table(head, [[result.suite, String(rows), ...cells]]));
+    if (result.retrieval !== null) context.print(recallTable(result.retrieval));
   }
   return context.reportFailures(result.failures);
 }

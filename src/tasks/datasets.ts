@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decode, encode } from 'fast-png';
+import { convertIndexedToRgb, decode, encode } from 'fast-png';
 import { DiptychError, toDiptychError } from '../errors.js';
 
 /** A labelled test set. */
@@ -163,7 +163,29 @@ function textOf(value: unknown, key: string): string | null {
   return typeof found === 'string' ? found : null;
 }
 
-/** Emoji by their names: npm's emoji-datasource-* (64 px pictures of one vendor). */
+/** A PNG laid on white, as a page shows it: preprocessing drops alpha, and what lies under it is mostly black. */
+function onWhite(bytes: Uint8Array): Uint8Array {
+  const image = decode(bytes);
+  const { width, height, palette } = image;
+  const data = palette === undefined ? image.data : convertIndexedToRgb(image);
+  const channels = palette?.[0]?.length ?? image.channels;
+  if (channels % 2 === 1 || image.depth === 16) return bytes;
+  const colours = channels - 1;
+  const pixels = new Uint8Array(width * height * colours);
+  for (let at = 0; at < width * height; at++) {
+    const alpha = data[at * channels + colours] ?? 255;
+    for (let c = 0; c < colours; c++) {
+      pixels[at * colours + c] = Math.round(((data[at * channels + c] ?? 0) * alpha) / 255 + 255 - alpha);
+    }
+  }
+  const mode = colours === 1 ? 1 : 3;
+  return encode({ width, height, channels: mode, depth: 8, data: pixels }, { zlib: { level: 1 } });
+}
+
+/**
+ * Emoji and their names: npm's emoji-datasource-* (64 px pictures of one vendor, laid on white), each one a class of its
+ * own. Names are Unicode's, in lower case.
+ */
 export async function openEmoji(folder: string): Promise<LabelledImages> {
   const list = readJson(join(folder, 'emoji.json'), 'give the folder of an npm package emoji-datasource-*');
   const vendors = await readdir(join(folder, 'img')).catch(() => []);
@@ -171,17 +193,17 @@ export async function openEmoji(folder: string): Promise<LabelledImages> {
   if (!Array.isArray(list) || vendor === undefined)
     throw new DiptychError('INPUT_UNREADABLE', 'expected emoji.json and img/VENDOR/64', { input: folder });
   const found = list.flatMap((entry: unknown) => {
-    const [name, image] = [textOf(entry, 'short_name'), textOf(entry, 'image')];
+    const [name, image] = [textOf(entry, 'name') ?? textOf(entry, 'short_name'), textOf(entry, 'image')];
     const file = image === null ? '' : join(folder, 'img', vendor, '64', image);
-    return name !== null && existsSync(file) ? [{ name: name.replaceAll(/[_-]/g, ' '), file }] : [];
+    return name !== null && existsSync(file) ? [{ name: name.toLowerCase().replaceAll('_', ' '), file }] : [];
   });
   return {
     name: `emoji-${vendor}`,
     classes: found.map(({ name }) => name),
     rows: found.length,
     labels: Int32Array.from(found.keys()),
-    templates: ['an emoji of {}.', '{}'],
-    image: (row) => found[row]?.file ?? '',
+    templates: ['{}'],
+    image: (row) => onWhite(readFileSync(found[row]?.file ?? '')),
   };
 }
 

@@ -7,6 +7,7 @@ import { takeRows, type Features } from './features.js';
 import { fewShot } from './few-shot.js';
 import { classificationMetrics, type ClassificationMetrics } from './metrics.js';
 import { fitProbe, probeAccuracy } from './probe.js';
+import { retrievalMetrics, type RetrievalMetrics } from './retrieval.js';
 import { buildClassifier, type Templates } from './zero-shot.js';
 
 export interface EvaluateOptions {
@@ -22,8 +23,20 @@ export interface Evaluation {
   readonly suite: string;
   readonly classes: readonly string[];
   readonly metrics: ClassificationMetrics;
+  /** Recall both ways, where every class has just one image (emoji); else null. */
+  readonly retrieval: RetrievalMetrics | null;
   readonly failures: readonly Failure[];
   readonly seconds: number;
+}
+
+/** The row of each class, or null where a class has no row or several. */
+function rowOfClass(labels: Int32Array, classes: number): Int32Array | null {
+  if (labels.length !== classes) return null;
+  const rows = new Int32Array(classes).fill(-1);
+  labels.forEach((label, row) => {
+    rows[label] = row;
+  });
+  return rows.includes(-1) ? null : rows;
 }
 
 const GROUP = 256;
@@ -80,10 +93,13 @@ export async function evaluateZeroShot(
   const { logitScale, logitBias, activation } = model.description;
   const logits = await logitsOf(features, classifier, { scale: logitScale ?? 1, bias: logitBias ?? 0 });
   const metrics = classificationMetrics(logits, labels, probabilitiesOf(logits, activation));
+  const owners = rowOfClass(labels, set.classes.length);
+  const retrieval = owners === null ? null : await retrievalMetrics(features, classifier, owners);
   return {
     suite: set.name,
     classes: set.classes,
     metrics,
+    retrieval,
     failures,
     seconds: (performance.now() - start) / 1000,
   };
