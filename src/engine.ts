@@ -1,15 +1,18 @@
 import { DiptychError } from './errors.js';
 import type { PreprocessSpec } from './image/spec.js';
 import type { ModelDescription } from './models/card.js';
-import { describeModel } from './models/describe.js';
 import type { NativeImageOptions } from './native/image-binding.js';
 import { native } from './native/load.js';
 import { parseModelOptions, type ModelOptions, type ResolvedModelOptions } from './options.js';
 import { toNativeSpec } from './image/preprocess.js';
+import { describeFor } from './pipeline/describe-for.js';
 import { asList, imageItems, textItem, type ImageInput } from './pipeline/arguments.js';
 import { collect, type Embeddings } from './pipeline/collect.js';
 import { parseEmbedOptions, type EmbedOptions } from './pipeline/embed-options.js';
 import { embedImages, type ImageTower } from './pipeline/images.js';
+import type { ImageTuner } from './pipeline/image-tuner.js';
+import { openTuner } from './pipeline/tuner-choices.js';
+import { StageClock } from './pipeline/stage-clock.js';
 import { embedStream, type EmbeddedBatch, type StreamItem } from './pipeline/stream.js';
 import { embedTexts, type TextTower } from './pipeline/texts.js';
 import type { StageSeconds } from './pipeline/types.js';
@@ -30,10 +33,12 @@ import {
   type Reranked,
   type RerankOptions,
 } from './tasks/rerank.js';
+import { CUDA_LENGTH_STEP } from './session/buckets.js';
 import { TowerSession } from './session/tower-session.js';
 import { logitsOf, probabilitiesOf } from './similarity/logits.js';
 import type { Matrix } from './similarity/rows.js';
 import { loadTokenizer } from './text/tokenizer.js';
+import { TokenizerThread } from './text/tokenizer-thread.js';
 import type { TokenizedText, Tokenizer } from './text/types.js';
 
 export type { ImageInput } from './pipeline/arguments.js';
@@ -45,9 +50,11 @@ export interface StatesOptions extends EmbedOptions {
   readonly layer?: StatesLayer;
 }
 
-/** Items per encoder run on the CPU: more does not help there (bench/), fewer answers sooner. */
-const CPU_BATCH = 8;
+/** Texts per encoder run; on a GPU, one of the sizes that its sessions see. */
 const TEXT_BATCH = 32;
+const CUDA_TEXT_BATCH = 128;
+/** Sequences are padded to a multiple of this on the CPU, where a new shape costs nothing. */
+const LENGTH_STEP = 4;
 
 /**
  * A two-tower model: images and texts to unit vectors of one space.
@@ -58,23 +65,32 @@ export class Model implements AsyncDisposable {
   readonly #options: ResolvedModelOptions;
   readonly #sessions: { readonly image: TowerSession | null; readonly text: TowerSession | null };
   readonly #heads: HeadSessions;
+  /** For embeddings; what is asked of {@link tokenize} and by the heads is tokenized here. */
+  readonly #encoding: TokenizerThread;
   readonly #running = new Set<Promise<unknown>>();
-  /** Seconds spent per stage since the model was loaded. */
-  readonly seconds: Readonly<StageSeconds>;
-  readonly #seconds: StageSeconds = { preprocess: 0, tokenize: 0, encode: 0 };
+  /** What each stage has done since the model was loaded. */
+  readonly stages = new StageClock();
+  readonly #open: { readonly threads: boolean; readonly workers: boolean };
+  #tuner: ImageTuner | null = null;
   #tokenizer: Promise<Tokenizer> | null = null;
   #closing: Promise<void> | null = null;
 
-  constructor(description: ModelDescription, options: ResolvedModelOptions) {
+  /** `open`: which numbers of threads the caller left open, to be measured. */
+  constructor(
+    description: ModelDescription,
+    options: ResolvedModelOptions,
+    open: { readonly threads: boolean; readonly workers: boolean } = { threads: false, workers: false },
+  ) {
     this.description = description;
     this.#options = options;
-    this.seconds = this.#seconds;
-    const open = (graph: { readonly file: string } | undefined): TowerSession | null =>
+    this.#open = open;
+    const session = (graph: { readonly file: string } | undefined): TowerSession | null =>
       graph === undefined ? null : new TowerSession(graph.file, options);
-    const image = open(description.image?.graph);
+    const image = session(description.image?.graph);
     const shared = description.image?.graph.file === description.text?.graph.file;
     this.#heads = new HeadSessions(options);
-    this.#sessions = { image, text: shared ? image : open(description.text?.graph) };
+    this.#encoding = new TokenizerThread(description);
+    this.#sessions = { image, text: shared ? image : session(description.text?.graph) };
   }
 
   get name(): string {
@@ -94,23 +110,35 @@ export class Model implements AsyncDisposable {
     return this.#options;
   }
 
+  /** Seconds in which each stage was at work since the model was loaded. */
+  get seconds(): Readonly<StageSeconds> {
+    return this.stages.seconds;
+  }
+
+  /** Batch size and threads for images: as given, or as measured so far. */
+  get tuning(): { readonly batchSize: number; readonly threads: number; readonly workers: number } {
+    const { threads, workers } = this.#options;
+    return this.#tuner === null
+      ? { batchSize: 1, threads, workers }
+      : { batchSize: this.#tuner.batchSize, ...this.#tuner.layout };
+  }
+
   #imageTower(): ImageTower {
     const { image } = this.description;
     const session = this.#sessions.image;
     if (image === null || session === null) {
       throw new DiptychError('MODEL_UNSUPPORTED', 'this model has no image tower', { input: this.name });
     }
-    const { batchSize, normalize } = this.#options;
-    const size =
-      image.graph.fixedBatch !== null && image.graph.fixedBatch > 1 ? image.graph.fixedBatch : CPU_BATCH;
+    const spec = toNativeSpec({ ...image.spec, orient: this.#options.autoOrient || image.spec.orient });
     return {
       graph: image.graph,
-      spec: toNativeSpec({ ...image.spec, orient: this.#options.autoOrient || image.spec.orient }),
+      spec,
       options: this.#imageOptions(),
       session: () => session.get(),
-      batchSize: batchSize === 'auto' ? size : batchSize,
-      normalize,
-      seconds: this.#seconds,
+      sessions: session.devices.length,
+      tuner: (this.#tuner ??= openTuner(image.graph, spec, session, this.#options, this.#open)),
+      normalize: this.#options.normalize,
+      clock: this.stages,
     };
   }
 
@@ -135,15 +163,18 @@ export class Model implements AsyncDisposable {
       throw new DiptychError('MODEL_UNSUPPORTED', 'this model has no text tower', { input: this.name });
     }
     const { batchSize, normalize, longText } = this.#options;
+    const cuda = session.devices[0] !== 'cpu';
     return {
       graph: text.graph,
       plan: text.plan,
-      tokenizer: () => this.#getTokenizer(),
+      tokenizer: this.#encoding,
       session: () => session.get(),
-      batchSize: batchSize === 'auto' ? TEXT_BATCH : batchSize,
+      sessions: session.devices.length,
+      lengthStep: cuda ? CUDA_LENGTH_STEP : LENGTH_STEP,
+      batchSize: batchSize !== 'auto' ? batchSize : cuda ? CUDA_TEXT_BATCH : TEXT_BATCH,
       normalize,
       longText,
-      seconds: this.#seconds,
+      clock: this.stages,
     };
   }
 
@@ -339,7 +370,12 @@ export class Model implements AsyncDisposable {
   close(): Promise<void> {
     this.#closing ??= (async () => {
       await Promise.allSettled([...this.#running]);
-      await Promise.all([this.#sessions.image?.close(), this.#sessions.text?.close(), this.#heads.close()]);
+      await Promise.all([
+        this.#sessions.image?.close(),
+        this.#sessions.text?.close(),
+        this.#heads.close(),
+        this.#encoding.close(),
+      ]);
     })();
     return this.#closing;
   }
@@ -360,12 +396,8 @@ export async function loadModel(name = 'diptych-mini', options?: ModelOptions): 
     });
   }
   const resolved = parseModelOptions(options, native().availableCores());
-  const description = await describeModel(name, {
-    dtype: resolved.dtype,
-    textCleaning: resolved.textCleaning,
-    ...(resolved.logitScale === null ? {} : { logitScale: resolved.logitScale }),
-    ...(resolved.logitBias === null ? {} : { logitBias: resolved.logitBias }),
-  });
+  const description = await describeFor(name, resolved);
   for (const warning of description.warnings) resolved.onWarning(`${description.name}: ${warning}`);
-  return new Model(description, resolved);
+  const open = { threads: options?.threads === undefined, workers: options?.workers === undefined };
+  return new Model(description, resolved, open);
 }

@@ -3,8 +3,8 @@ import { DiptychError } from './errors.js';
 import type { LongText, TextCleaning } from './text/types.js';
 import type { GraphDtype } from './models/card.js';
 
-/** Where the encoders run. `auto`: CUDA where it is usable, else the CPU, saying so. */
-export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
+/** Where the encoders run. `auto`: CUDA where it is usable, else the CPU, saying so; `cuda:0,1`: on several GPUs. */
+export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${string}`;
 
 /** Options of {@link loadModel}. Unknown keys are errors. */
 export interface ModelOptions {
@@ -193,10 +193,11 @@ export function parseOptions<T extends object>(
 }
 
 const isAuto = (value: unknown): value is 'auto' => value === 'auto';
+/** Whether a value names a device: `cuda:` is followed by one or several numbers of GPUs. */
+export const isDevice = (value: unknown): value is Device =>
+  typeof value === 'string' && /^(auto|cpu|cuda(:\d{1,3}(,\d{1,3})*)?)$/.test(value);
 const device: Reader<Device> = (value, name) =>
-  typeof value === 'string' && /^(auto|cpu|cuda(:\d{1,3})?)$/.test(value)
-    ? (value as Device)
-    : fail(name, 'auto, cpu, cuda or cuda:N', value);
+  isDevice(value) ? value : fail(name, 'auto, cpu, cuda, cuda:N or cuda:N,M', value);
 
 const modelReaders: Readers<ResolvedModelOptions> = {
   device,

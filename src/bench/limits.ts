@@ -19,3 +19,15 @@ export function limitSubject(kind: 'fp32' | 'int8' | 'bf16' | 'read', threads = 
     expect: 'skip',
   };
 }
+
+/** A subject that stands for a number that another one has to stay below, in the case's unit. */
+export function allowed(value: number): SubjectPlan {
+  return {
+    name: 'allowed',
+    role: 'limit',
+    host: { kind: 'diptych' },
+    job: 'constant',
+    params: { value },
+    expect: 'skip',
+  };
+}

@@ -12,7 +12,11 @@ import {
   positiveNumber,
   wholeNumber,
 } from './flags.js';
+import { countInputs } from '../input/count.js';
+import { TraceFile } from '../output/trace-file.js';
+import type { StageClock } from '../pipeline/stage-clock.js';
 import { addUrlFlags, openItems, parseShare } from './inputs.js';
+import type { Progress } from './progress.js';
 import { runCommand, type ExitCode } from './run.js';
 import { packageVersion } from './version.js';
 
@@ -27,6 +31,29 @@ function existing({ flags }: Context): 'refuse' | 'resume' | 'overwrite' {
     });
   }
   return resume ? 'resume' : overwrite ? 'overwrite' : 'refuse';
+}
+
+/** Counts the inputs beside the run, so that the progress can tell how long it will take. */
+function countItems(
+  context: Context,
+  inputs: readonly string[],
+  kind: 'auto' | 'image' | 'text',
+  progress: Progress,
+): AbortController {
+  const stop = new AbortController();
+  if (!progress.shown) return stop;
+  const of = Number(context.flags.string('shard')?.split('/')[1] ?? 1);
+  void countInputs(inputs, kind, stop.signal).then((total) => {
+    if (total !== null) progress.total(Math.ceil(total / of));
+  });
+  return stop;
+}
+
+function traceStages(stages: StageClock, trace: TraceFile): void {
+  stages.onSpan = ({ stage, kind, lane, ...span }) => {
+    const name = kind === '' || stage === 'preprocess' || stage === 'tokenize' ? stage : `${stage} ${kind}`;
+    trace.add({ name, lane: `${stage} ${String(lane)}`, ...span });
+  };
 }
 
 function summary(result: EmbedFilesResult, folder: string): string {
@@ -84,6 +111,9 @@ async function embed(context: Context, inputs: readonly string[]): Promise<ExitC
     );
   });
   const progress = context.progress('embed');
+  const counted = countItems(context, inputs, kind, progress);
+  const trace = flags.string('trace') === null ? null : new TraceFile(flags.string('trace') ?? '');
+  if (trace !== null) traceStages(model.stages, trace);
   const result = await embedFiles(model, openItems(context, inputs, kind), {
     folder,
     existing: whenThere,
@@ -94,14 +124,17 @@ async function embed(context: Context, inputs: readonly string[]): Promise<ExitC
     maxFailures: flags.number('maxFailures') ?? Infinity,
     identity,
     versions: { diptych: packageVersion(), node: process.version, onnxruntime: onnxRuntime().version },
-    onProgress: ({ done, failed, stages }) => {
-      progress.update({ done, failed, stages: { ...stages } });
+    onProgress: ({ done, skipped, failed, stages }) => {
+      progress.update({ done, skipped, failed, stages: { ...stages } });
     },
     onNotice: (input, message) => {
       context.notice(input, message);
     },
     signal: context.signal,
     finish: finish.signal,
+  }).finally(() => {
+    counted.abort();
+    return trace?.close();
   });
   context.endProgress();
   context.endNotices();
@@ -164,6 +197,7 @@ export function registerEmbed(program: Command, terminal: Terminal): void {
     )
     .option('--max-failures <n>', 'fail when more inputs than this are bad', wholeNumber(0))
     .option('--shard <i/n>', "this machine's share of the inputs, as 0/4", parseShare)
+    .option('--trace <file>', 'write a Chrome trace of the stages (chrome://tracing, ui.perfetto.dev)')
     .option('--no-normalize', "keep the towers' own lengths")
     .option('--logit-scale <x>', "the model's trained factor, where its folder lacks it", positiveNumber)
     .option('--logit-bias <x>', "the model's trained bias (SigLIP), where its folder lacks it", finiteNumber)
@@ -174,7 +208,7 @@ Examples:
   $ diptych embed photos/ --out embedded
   $ diptych embed 'photos/**/*.jpg' captions.txt --out embedded --output-dtype fp16
   $ diptych embed data.parquet --image-column url --text-column caption --out pairs
-  $ diptych embed shard-*.tar --out embedded --shard-size 100000 --resume
+  $ diptych embed 'data/{00000..00041}.tar' --out embedded --shard-size 100000 --resume
   $ find . -name '*.png' | diptych embed - --out embedded --json
 
 The layout of the folder is described in docs/cli.md. Ctrl-C finishes the part in hand; --resume goes on from there.`,

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option, type Command, type OptionValues } from 'commander';
 import { DiptychError } from '../errors.js';
 import { GRAPH_DTYPES } from '../models/card.js';
-import type { Device, ModelOptions } from '../options.js';
+import { isDevice, type Device, type ModelOptions } from '../options.js';
 import { TEXT_CLEANINGS } from '../text/types.js';
 
 /** Typed access to what commander parsed. */
@@ -73,8 +73,8 @@ export function positiveNumber(text: string): number {
 }
 
 function deviceName(text: string): string {
-  if (/^(auto|cpu|cuda(:\d{1,3})?)$/.test(text)) return text;
-  throw new InvalidArgumentError('Expected auto, cpu, cuda or cuda:N.');
+  if (isDevice(text)) return text;
+  throw new InvalidArgumentError('Expected auto, cpu, cuda, cuda:N or cuda:N,M for several GPUs.');
 }
 
 const batchSize = (text: string): number | 'auto' => (text === 'auto' ? text : wholeNumber(1, 65536)(text));
@@ -99,7 +99,9 @@ export function addModelFlags(command: Command, defaultModel: string | null = 'd
   command
     .addOption(model)
     .addOption(
-      new Option('--device <name>', 'auto, cpu, cuda or cuda:N').argParser(deviceName).default('auto'),
+      new Option('--device <name>', 'auto, cpu, cuda, cuda:N or cuda:N,M')
+        .argParser(deviceName)
+        .default('auto'),
     )
     .addOption(
       new Option('--dtype <type>', 'which weights').choices(['auto', ...GRAPH_DTYPES]).default('auto'),
@@ -107,8 +109,8 @@ export function addModelFlags(command: Command, defaultModel: string | null = 'd
     .addOption(
       new Option('--batch-size <n>', 'items per encoder run, or auto').argParser(batchSize).default('auto'),
     )
-    .option('--workers <n>', 'decode threads (default: all cores)', wholeNumber(1, 1024))
-    .option('--threads <n>', 'encoder threads (default: all cores)', wholeNumber(1, 1024));
+    .option('--workers <n>', 'decode threads (default: measured, at most all cores)', wholeNumber(1, 1024))
+    .option('--threads <n>', 'encoder threads (default: measured, at most all cores)', wholeNumber(1, 1024));
   return addOutputFlags(command);
 }
 
@@ -145,10 +147,8 @@ export function addImageFlags(command: Command): Command {
 
 function device(flags: Flags): Device {
   const name = flags.string('device') ?? 'auto';
-  if (name === 'auto' || name === 'cpu' || name === 'cuda') return name;
-  const index = Number(name.slice('cuda:'.length));
-  if (Number.isInteger(index)) return `cuda:${index}`;
-  throw new DiptychError('BAD_OPTION', `expected auto, cpu, cuda or cuda:N, got ${name}`, {
+  if (isDevice(name)) return name;
+  throw new DiptychError('BAD_OPTION', `expected auto, cpu, cuda, cuda:N or cuda:N,M, got ${name}`, {
     input: '--device',
   });
 }

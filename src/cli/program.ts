@@ -11,6 +11,7 @@ import { registerDoctor } from './doctor.js';
 import { registerEmbed } from './embed.js';
 import { registerEval } from './eval.js';
 import { registerKMeans } from './kmeans.js';
+import { registerMerge } from './merge.js';
 import { registerModels } from './models.js';
 import { registerPreprocess } from './preprocess.js';
 import { registerRerank } from './rerank.js';
@@ -25,6 +26,7 @@ export type Register = (program: Command, terminal: Terminal) => void;
 /** One door a command; the order is that of --help. */
 const COMMANDS: readonly Register[] = [
   registerEmbed,
+  registerMerge,
   registerClassify,
   registerSimilarity,
   registerSearch,

@@ -6,12 +6,16 @@ export type ProgressMode = 'auto' | 'bar' | 'json' | 'none';
 export interface ProgressUpdate {
   readonly done: number;
   readonly failed?: number;
+  /** Those of them that were done before, which say nothing of the rate. */
+  readonly skipped?: number;
   /** Seconds spent per stage so far; the largest is the bottleneck. */
   readonly stages?: Readonly<Record<string, number>>;
 }
 
 /** Shows how far a long command is, on standard error. */
 export interface Progress {
+  /** False where nothing is shown. */
+  readonly shown: boolean;
   /** Tells how many there are, once that is known. */
   total(count: number): void;
   update(update: ProgressUpdate): void;
@@ -34,12 +38,14 @@ class State {
   readonly began = performance.now();
   done = 0;
   failed = 0;
+  skipped = 0;
   total: number | null = null;
   bottleneck: string | null = null;
 
   take(update: ProgressUpdate): void {
     this.done = update.done;
     this.failed = update.failed ?? 0;
+    this.skipped = update.skipped ?? 0;
     this.bottleneck = bottleneck(update.stages);
   }
 
@@ -48,7 +54,7 @@ class State {
   }
 
   get rate(): number {
-    return this.seconds > 0 ? this.done / this.seconds : 0;
+    return this.seconds > 0 ? (this.done - this.skipped) / this.seconds : 0;
   }
 
   get etaSeconds(): number | null {
@@ -68,6 +74,7 @@ class State {
 }
 
 const silent: Progress = {
+  shown: false,
   total: () => undefined,
   update: () => undefined,
   end: () => undefined,
@@ -99,6 +106,7 @@ function bar(what: string, stream: Writable): Progress {
     }
   };
   return {
+    shown: true,
     total: (count) => {
       state.total = count;
     },
@@ -122,6 +130,7 @@ function lines(what: string, stream: Writable): Progress {
   let interval = FIRST_LINE_MS;
   let next = state.began + interval;
   return {
+    shown: true,
     total: (count) => {
       state.total = count;
     },
@@ -150,6 +159,7 @@ function json(what: string, stream: Writable): Progress {
     stream.write(`${JSON.stringify(line)}\n`);
   };
   return {
+    shown: true,
     total: (count) => {
       state.total = count;
     },

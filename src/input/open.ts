@@ -1,10 +1,11 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { DiptychError, systemCode, toDiptychError } from '../errors.js';
+import { expandBraces, hasBraceRange } from './braces.js';
 import type { ColumnChoice } from './columns.js';
 import { broken, isUrl, type InputItem, type InputKind } from './item.js';
 import { lineItems } from './lines.js';
@@ -36,7 +37,11 @@ export async function* openInputs(
   inputs: readonly string[],
   options: InputOptions,
 ): AsyncGenerator<InputItem, void, undefined> {
-  for (const input of inputs) yield* openInput(input, options);
+  for (const given of inputs) {
+    // A file may have braces in its name.
+    if (!hasBraceRange(given) || existsSync(given)) yield* openInput(given, options);
+    else for (const input of expandBraces(given)) yield* openInput(input, options);
+  }
 }
 
 async function* openInput(given: string, options: InputOptions): AsyncGenerator<InputItem, void, undefined> {

@@ -31,7 +31,14 @@ export interface RunState {
     readonly notices: number;
   };
   readonly dim: number | null;
+  /** Seconds in which each stage was at work, and those of the run (total), earlier runs' included. */
   readonly seconds: Readonly<Record<string, number>>;
+  /** By tower: seconds inside its encoders in this run, and their share of it. */
+  readonly encoder: Readonly<
+    Record<string, { readonly seconds: number; readonly sessions: number; readonly utilisation: number }>
+  >;
+  /** Batch size and threads as measured or given. */
+  readonly tuning?: Readonly<Record<string, number>>;
   readonly rowsPerSecond: number;
   readonly imagesPerSecond: number;
   /** Length of failures.jsonl that belongs to the parts below: a killed run may have written more. */

@@ -1,16 +1,20 @@
 /** Reuses the big input buffers, so that a run of millions of images allocates a handful of them. */
 export class BufferPool {
-  readonly #bytes: number;
-  readonly #free: ArrayBuffer[] = [];
+  #bytes = 0;
+  #free: ArrayBuffer[] = [];
   readonly #keep: number;
 
-  constructor(bytes: number, keep: number) {
-    this.#bytes = bytes;
+  constructor(keep: number) {
     this.#keep = keep;
   }
 
-  take(): ArrayBuffer {
-    return this.#free.pop() ?? new ArrayBuffer(this.#bytes);
+  /** A buffer of `bytes`; those of another size, from before the batch size changed, are let go. */
+  take(bytes: number): ArrayBuffer {
+    if (bytes !== this.#bytes) {
+      this.#bytes = bytes;
+      this.#free = [];
+    }
+    return this.#free.pop() ?? new ArrayBuffer(bytes);
   }
 
   give(buffer: ArrayBuffer): void {

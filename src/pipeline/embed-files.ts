@@ -7,6 +7,8 @@ import { OpenPart, type FailureLine, type Slot } from './open-part.js';
 import { prepareFolder, type Existing } from './output-folder.js';
 import { PartPlan } from './part-plan.js';
 import type { EmbeddedBatch, StreamItem } from './stream.js';
+import type { StageClock } from './stage-clock.js';
+import { timed } from './timed.js';
 import type { StageSeconds } from './types.js';
 
 /** What the run needs of a model: the engine's Model has it. */
@@ -15,7 +17,10 @@ export interface Embedder {
     source: AsyncIterable<StreamItem>,
     options: { readonly signal?: AbortSignal },
   ): AsyncIterable<EmbeddedBatch>;
-  readonly seconds: Readonly<StageSeconds>;
+  /** Its stages' clock: reading and writing are added to it. */
+  readonly stages: StageClock;
+  /** Batch size and threads, once the run has measured them. */
+  readonly tuning?: Readonly<Record<string, number>>;
 }
 
 export interface EmbedFilesOptions {
@@ -46,6 +51,8 @@ export interface EmbedFilesOptions {
 export interface EmbedProgress {
   /** Inputs that are settled, those of an earlier run included. */
   readonly done: number;
+  /** Those of them that an earlier run had done. */
+  readonly skipped: number;
   readonly failed: number;
   readonly rowsThisRun: number;
   readonly seconds: number;
@@ -90,6 +97,7 @@ class Run {
   #position = 0;
   #sinceFlush = 0;
   #settled = 0;
+  #skipped = 0;
   #failed = 0;
   #rows = 0;
   #imageRows = 0;
@@ -146,6 +154,7 @@ class Run {
       const done = this.#doneParts.get(number);
       if (done !== undefined) {
         this.#settled++;
+        this.#skipped++;
         continue;
       }
       let part = this.#open.get(number);
@@ -187,7 +196,7 @@ class Run {
       if (last) part.close();
       if (++this.#sinceFlush >= FLUSH_EVERY) {
         this.#sinceFlush = 0;
-        await this.#serially(() => this.#flush());
+        await this.#write();
       }
     }
   }
@@ -231,6 +240,14 @@ class Run {
     return expected;
   }
 
+  /** Takes to disk what is settled. */
+  #write(): Promise<void> {
+    return this.#serially(() => {
+      const done = this.#embedder.stages.start('write');
+      return this.#flush().finally(done);
+    });
+  }
+
   async #flush(): Promise<void> {
     for (const part of [...this.#open.values()]) {
       await part.flush();
@@ -250,7 +267,8 @@ class Run {
       parts.reduce((total, part) => total + part[key], 0);
     const seconds = this.#seconds();
     const earlier = this.#before?.seconds ?? {};
-    const spent: Record<string, number> = { total: seconds, ...this.#embedder.seconds };
+    const { stages, tuning } = this.#embedder;
+    const spent: Record<string, number> = { total: seconds, ...stages.seconds };
     for (const [stage, value] of Object.entries(earlier)) spent[stage] = (spent[stage] ?? 0) + value;
     for (const [stage, value] of Object.entries(spent)) spent[stage] = Math.round(value * 1000) / 1000;
     const rate = (count: number): number => (seconds > 0 ? Math.round((count / seconds) * 10) / 10 : 0);
@@ -259,6 +277,8 @@ class Run {
       counts: { inputs: sum('inputs'), rows: sum('rows'), failed: sum('failed'), notices: this.#notices },
       dim: this.#dim,
       seconds: spent,
+      encoder: utilisation(stages, seconds),
+      ...(tuning === undefined ? {} : { tuning }),
       rowsPerSecond: rate(this.#rows),
       imagesPerSecond: rate(this.#imageRows),
       failuresBytes: this.#failuresBytes,
@@ -274,10 +294,11 @@ class Run {
   #report(): void {
     this.#options.onProgress?.({
       done: this.#settled,
+      skipped: this.#skipped,
       failed: this.#failed + (this.#before?.counts.failed ?? 0),
       rowsThisRun: this.#rows,
       seconds: this.#seconds(),
-      stages: this.#embedder.seconds,
+      stages: this.#embedder.stages.seconds,
     });
   }
 
@@ -286,15 +307,15 @@ class Run {
     try {
       await this.#writeState('running');
       for await (const batch of this.#embedder.embedStream(
-        this.#feed(items),
+        this.#feed(timed(items, this.#embedder.stages)),
         signal === undefined ? {} : { signal },
       )) {
         this.#take(batch);
-        await this.#serially(() => this.#flush());
+        await this.#write();
         this.#report();
       }
       for (const part of this.#open.values()) part.close();
-      await this.#serially(() => this.#flush());
+      await this.#write();
       this.#report();
       await this.#writeState(this.#stopped ? 'stopped' : 'complete');
       const state = this.state(this.#stopped ? 'stopped' : 'complete');
@@ -305,6 +326,22 @@ class Run {
       throw error;
     }
   }
+}
+
+/** Share of the run in which each tower's encoders were at work, as their own threads measured it. */
+function utilisation({ encoders }: StageClock, total: number): RunState['encoder'] {
+  const used = Object.entries(encoders).filter(([, { seconds }]) => seconds > 0);
+  const round = (value: number): number => Math.round(value * 1000) / 1000;
+  return Object.fromEntries(
+    used.map(([tower, { seconds, sessions }]) => [
+      tower,
+      {
+        seconds: round(seconds),
+        sessions,
+        utilisation: total > 0 ? round(Math.min(1, seconds / total / sessions)) : 0,
+      },
+    ]),
+  );
 }
 
 /** Messages of the engine begin with the input's name; failures.jsonl has it in a field of its own. */

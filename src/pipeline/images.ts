@@ -7,11 +7,13 @@ import type { HostTensor, SessionHost } from '../session/host.js';
 import { BufferPool } from './buffer-pool.js';
 import { groupBy, mapOrdered } from './ordered.js';
 import { floatRows, isFiniteRow, normalizeRows } from './rows.js';
-import type { Failure, Indexed, Notice, RowBatch, StageSeconds } from './types.js';
+import type { ImageTuner } from './image-tuner.js';
+import type { StageClock } from './stage-clock.js';
+import type { Failure, Indexed, Notice, RowBatch } from './types.js';
 
 /** Batches being decoded at once: one in the pool's hands, one queued behind it. */
 const DECODE_AHEAD = 2;
-/** Batches at the encoder: one running, one waiting, so that it never idles between runs. */
+/** Batches at each encoder: one running, one waiting, so that it never idles between runs. */
 const ENCODE_AHEAD = 2;
 
 export interface ImageTower {
@@ -19,9 +21,12 @@ export interface ImageTower {
   readonly spec: NativeSpec;
   readonly options: NativeImageOptions;
   readonly session: () => Promise<SessionHost>;
-  readonly batchSize: number;
+  /** Sessions behind `session`: each is given work of its own. */
+  readonly sessions: number;
+  /** Batch size and decode threads, and who is told how long the encoder took. */
+  readonly tuner: ImageTuner;
   readonly normalize: boolean;
-  readonly seconds: StageSeconds;
+  readonly clock: StageClock;
 }
 
 export type ImageBytes = string | Uint8Array;
@@ -53,7 +58,10 @@ export async function* embedImages(
   const type = tower.graph.inputs.pixels?.type ?? 'float32';
   const slot = 3 * height * width;
   const bytesPer = type === 'float32' ? 4 : type === 'float16' ? 2 : 1;
-  const pool = new BufferPool(slot * tower.batchSize * bytesPer, DECODE_AHEAD + ENCODE_AHEAD + 1);
+  const { tuner, clock, sessions } = tower;
+  const decodeAhead = DECODE_AHEAD + sessions - 1;
+  const encodeAhead = ENCODE_AHEAD * sessions;
+  const pool = new BufferPool(decodeAhead + encodeAhead + 1);
 
   const view = (buffer: ArrayBuffer, rows: number): Decoded['pixels'] =>
     type === 'float32'
@@ -63,8 +71,8 @@ export async function* embedImages(
         : new Uint8Array(buffer, 0, rows * slot);
 
   const decode = async (items: readonly Indexed<ImageBytes>[]): Promise<Decoded> => {
-    const began = performance.now();
-    const buffer = pool.take();
+    const done = clock.start('preprocess', 'image', items.length);
+    const buffer = pool.take(slot * Math.max(items.length, tuner.batchSize) * bytesPer);
     const pixels = view(buffer, items.length);
     const cancel = new Int32Array(1);
     const onAbort = (): void => {
@@ -75,11 +83,14 @@ export async function* embedImages(
       .preprocess(
         items.map(({ item }) => item),
         tower.spec,
-        tower.options,
+        { ...tower.options, workers: tuner.layout.workers },
         pixels,
         cancel,
       )
-      .finally(() => signal?.removeEventListener('abort', onAbort));
+      .finally(() => {
+        done();
+        signal?.removeEventListener('abort', onAbort);
+      });
     throwIfAborted(signal);
     const result: Decoded = { buffer, pixels, indices: [], inputs: [], failures: [], notices: [] };
     items.forEach(({ index, item }, at) => {
@@ -103,7 +114,6 @@ export async function* embedImages(
         });
       }
     });
-    tower.seconds.preprocess += (performance.now() - began) / 1000;
     return result;
   };
 
@@ -118,18 +128,23 @@ export async function* embedImages(
     const name = tower.graph.inputs.pixels?.name ?? session.inputNames[0] ?? 'pixel_values';
     const dims = type === 'uint8' ? [rows, height, width, 3] : [rows, 3, height, width];
     const feed: HostTensor = { type, data: view(decoded.buffer, rows), dims };
-    const result = await session.run(
-      { [name]: feed },
-      { outputs: [tower.graph.output], fixedBatch: tower.graph.fixedBatch, idle: tower.graph.idle },
-    );
+    const done = clock.start('encode', 'image', rows);
+    const result = await session
+      .run(
+        { [name]: feed },
+        { outputs: [tower.graph.output], fixedBatch: tower.graph.fixedBatch, idle: tower.graph.idle },
+      )
+      .finally(done);
     for (const buffer of result.returned) pool.give(buffer);
-    tower.seconds.encode += result.milliseconds / 1000;
+    clock.encoded('image', result.milliseconds, sessions);
+    tuner.encoded(rows, result.milliseconds);
     const output = result.outputs[tower.graph.output];
     return finishRows(output, rows, decoded, tower.normalize);
   };
 
-  const decoded = mapOrdered(groupBy(source, tower.batchSize), DECODE_AHEAD, decode, signal);
-  yield* mapOrdered(decoded, ENCODE_AHEAD, encode, signal);
+  const groups = groupBy(source, () => tuner.batchSize);
+  const decoded = mapOrdered(groups, decodeAhead, decode, signal);
+  yield* mapOrdered(decoded, encodeAhead, encode, signal);
 }
 
 /** Normalises a tower's output and takes out rows that are not finite, which become failures. */

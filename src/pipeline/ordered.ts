@@ -1,16 +1,19 @@
 import { throwIfAborted } from '../errors.js';
 
-/** Groups a source into arrays of `size` (the last may be shorter). */
+/** Groups a source into arrays of `size` (the last may be shorter); a function is asked anew for each group. */
 export async function* groupBy<T>(
   source: AsyncIterable<T> | Iterable<T>,
-  size: number,
+  size: number | (() => number),
 ): AsyncGenerator<T[], void, undefined> {
+  const wanted = typeof size === 'number' ? () => size : size;
   let group: T[] = [];
+  let full = wanted();
   for await (const item of source) {
     group.push(item);
-    if (group.length === size) {
+    if (group.length >= full) {
       yield group;
       group = [];
+      full = wanted();
     }
   }
   if (group.length > 0) yield group;

@@ -34,11 +34,13 @@ export interface RowBatch {
   readonly notices: readonly Notice[];
 }
 
-/** Seconds spent per stage, summed over all batches (stages overlap, so they add up to more than the run). */
+/** Seconds in which each stage was at work (stages overlap, so they add up to more than the run). */
 export interface StageSeconds {
+  read: number;
   preprocess: number;
   tokenize: number;
   encode: number;
+  write: number;
 }
 
 /** An item with its position in the source. */

@@ -4,15 +4,25 @@ import type { Device } from '../options.js';
 import { cudaStatus, type CudaStatus } from './cuda/status.js';
 import type { SessionDevice } from './host.js';
 
-/** The device a session is to run on: CUDA where it was asked for, or is there with `auto`. */
-export function chooseDevice(device: Device, status: () => CudaStatus = cudaStatus): SessionDevice {
-  if (device === 'cpu') return 'cpu';
+/** Where a graph is to run, a session each: CUDA where it was asked for, or is there with `auto`. */
+export function chooseDevices(
+  device: Device,
+  status: () => CudaStatus = cudaStatus,
+): readonly [SessionDevice, ...SessionDevice[]] {
+  if (device === 'cpu') return ['cpu'];
   const cuda = status();
   if (!cuda.usable) {
-    if (device === 'auto') return 'cpu';
+    if (device === 'auto') return ['cpu'];
     throw new DiptychError('DEVICE_UNAVAILABLE', `CUDA cannot be used: ${cuda.reason}`, { input: device });
   }
-  return { cuda: device === 'auto' || device === 'cuda' ? 0 : Number(device.slice('cuda:'.length)) };
+  const [first = 0, ...others] = cudaIndices(device);
+  return [{ cuda: first }, ...others.map((index) => ({ cuda: index }))];
+}
+
+/** The GPUs that a device names, each once: `cuda:0,1` has two; `auto` and `cuda` mean the first. */
+export function cudaIndices(device: Device): number[] {
+  const list = device.startsWith('cuda:') ? device.slice('cuda:'.length) : '0';
+  return [...new Set(list.split(',').map(Number))];
 }
 
 let preloaded = false;

@@ -1,3 +1,4 @@
+import { bucketBelow, bucketPlan } from './buckets.js';
 import type { HostTensor, IdleTensor } from './host.js';
 
 type Tensors = Readonly<Record<string, HostTensor>>;
@@ -45,16 +46,17 @@ function join(parts: readonly HostTensor[], rows: number): HostTensor {
   return { type: first.type, data, dims: [rows, ...first.dims.slice(1)] };
 }
 
-async function runParts(
+async function runSizes(
   feeds: Tensors,
   outputs: readonly string[],
-  size: number,
+  sizes: Iterable<number>,
   pad: boolean,
   runOnce: RunOnce,
 ): Promise<Record<string, HostTensor>> {
   const rows = rowCount(feeds);
   const parts: Record<string, HostTensor[]> = Object.fromEntries(outputs.map((name) => [name, []]));
-  for (let from = 0; from < rows; from += size) {
+  let from = 0;
+  for (const size of sizes) {
     const to = Math.min(rows, from + size);
     const slice = Object.fromEntries(
       Object.entries(feeds).map(([name, tensor]) => [name, rowsOf(tensor, from, to, pad ? size : to - from)]),
@@ -64,8 +66,20 @@ async function runParts(
       const tensor = result[name];
       if (tensor !== undefined) parts[name]?.push(tensor);
     }
+    from = to;
   }
   return Object.fromEntries(outputs.map((name) => [name, join(parts[name] ?? [], rows)]));
+}
+
+function runParts(
+  feeds: Tensors,
+  outputs: readonly string[],
+  size: number,
+  pad: boolean,
+  runOnce: RunOnce,
+): Promise<Record<string, HostTensor>> {
+  const sizes = new Array<number>(Math.ceil(rowCount(feeds) / size)).fill(size);
+  return runSizes(feeds, outputs, sizes, pad, runOnce);
 }
 
 /** Zeros for an input that a run of `rows` rows does not use. */
@@ -117,6 +131,28 @@ export async function runBackingOff(
     } catch (error) {
       if (size <= 1 || !isOutOfMemory(error)) throw error;
       limit.rows = Math.ceil(size / 2);
+    }
+  }
+}
+
+/** As {@link runBackingOff}, with every run padded to one of the few batch sizes that CUDA sessions see. */
+export async function runInBuckets(
+  feeds: Tensors,
+  outputs: readonly string[],
+  limit: { rows: number },
+  runOnce: RunOnce,
+): Promise<Record<string, HostTensor>> {
+  const rows = rowCount(feeds);
+  for (;;) {
+    const plan = bucketPlan(rows, limit.rows);
+    try {
+      return await (plan.length === 1 && plan[0] === rows
+        ? runOnce(feeds, outputs)
+        : runSizes(feeds, outputs, plan, true, runOnce));
+    } catch (error) {
+      const smaller = bucketBelow(Math.max(...plan));
+      if (smaller === 0 || !isOutOfMemory(error)) throw error;
+      limit.rows = smaller;
     }
   }
 }

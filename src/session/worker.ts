@@ -6,7 +6,7 @@ import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 import type { HostTensor, IdleTensor } from './host.js';
 import { BUSY, STOP, type Reply, type Request, type WorkerStart } from './protocol.js';
-import { idleTensor, rowCount, runBackingOff, runSplit } from './split.js';
+import { idleTensor, rowCount, runBackingOff, runInBuckets, runSplit } from './split.js';
 
 const start = workerData as WorkerStart;
 
@@ -83,9 +83,9 @@ async function serve(port: MessagePort): Promise<void> {
   }: Extract<Request, { type: 'run' }>): Promise<Record<string, HostTensor>> => {
     const once = (part: Readonly<Record<string, HostTensor>>, names: readonly string[]) =>
       runOnce(part, names, idle);
-    return fixedBatch === null
-      ? runBackingOff(feeds, outputs, limit, once)
-      : runSplit(feeds, outputs, fixedBatch, once);
+    if (fixedBatch !== null) return runSplit(feeds, outputs, fixedBatch, once);
+    const runAny = start.options.device === 'cpu' ? runBackingOff : runInBuckets;
+    return runAny(feeds, outputs, limit, once);
   };
 
   const run = async (request: Extract<Request, { type: 'run' }>): Promise<void> => {

@@ -2,6 +2,7 @@ import { DiptychError } from '../errors.js';
 import type { ModelDescription } from '../models/card.js';
 import type { ResolvedModelOptions } from '../options.js';
 import { embedImages, type ImageBytes, type ImageTower } from '../pipeline/images.js';
+import { ImageTuner } from '../pipeline/image-tuner.js';
 import type { Failure, Indexed, Notice, RowBatch } from '../pipeline/types.js';
 import type { SessionHost } from '../session/host.js';
 import { TowerSession } from '../session/tower-session.js';
@@ -63,8 +64,9 @@ export async function* imageStates(
       { input: tower.graph.file },
     );
   }
-  const batchSize = Math.min(tower.batchSize, HEAD_BATCH);
-  const states = { ...tower, graph: { ...tower.graph, output }, batchSize, normalize: false };
+  const { batchSize, layout } = tower.tuner;
+  const tuner = new ImageTuner({ batches: [Math.min(batchSize, HEAD_BATCH)], layouts: [layout] });
+  const states = { ...tower, graph: { ...tower.graph, output }, tuner, normalize: false };
   for await (const batch of embedImages(states, images, signal)) yield split(batch);
 }
 

@@ -2,7 +2,7 @@ import { DiptychError, throwIfAborted } from '../errors.js';
 import type { MatchPlan, TextPlan } from '../models/card.js';
 import { parseOptions, read } from '../options.js';
 import type { ImageBytes } from '../pipeline/images.js';
-import { textFeeds } from '../pipeline/texts.js';
+import { textFeeds } from '../pipeline/text-feeds.js';
 import type { Failure, Indexed, Notice } from '../pipeline/types.js';
 import { floatsToHalves, halvesToFloats } from '../session/half.js';
 import type { HostTensor } from '../session/host.js';
@@ -107,7 +107,7 @@ export class Matcher {
     const feeds = { ...textFeeds(graph, this.#text, rows, length), ...stateFeeds(this.#plan, pairs) };
     const session = await this.#sessions.get(graph.file);
     const result = await session.run(feeds, { outputs: [graph.output], fixedBatch: graph.fixedBatch });
-    this.#host.imageTower().seconds.encode += result.milliseconds / 1000;
+    this.#host.imageTower().clock.add('encode', result.milliseconds);
     const output = result.outputs[graph.output];
     const data = output?.data instanceof Uint16Array ? halvesToFloats(output.data) : output?.data;
     if (!(data instanceof Float32Array) || data.length !== pairs.length * 2) {

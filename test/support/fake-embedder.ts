@@ -1,4 +1,5 @@
 import type { Embedder } from '#diptych/pipeline/embed-files.js';
+import { StageClock } from '#diptych/pipeline/stage-clock.js';
 import type { EmbeddedBatch, StreamItem } from '#diptych/pipeline/stream.js';
 
 const DIM = 4;
@@ -8,6 +9,15 @@ export function vectorOf(content: string): Float32Array {
   let state = 7;
   for (const character of content) state = (state * 31 + (character.codePointAt(0) ?? 0)) % 1_000_003;
   return Float32Array.from({ length: DIM }, (_, at) => ((state * (at + 3)) % 997) / 997);
+}
+
+/** A clock on which preprocessing took 1 s and encoding 2 s. */
+function fakeStages(): StageClock {
+  const stages = new StageClock();
+  stages.add('preprocess', 1000);
+  stages.add('encode', 2000);
+  stages.encoded('image', 2000);
+  return stages;
 }
 
 const contentOf = (item: StreamItem): { kind: 'image' | 'text'; content: string } => {
@@ -25,7 +35,7 @@ export function fakeEmbedder(
   onBatch: (count: number) => void = () => undefined,
 ): Embedder {
   return {
-    seconds: { preprocess: 1, tokenize: 0, encode: 2 },
+    stages: fakeStages(),
     async *embedStream(source): AsyncGenerator<EmbeddedBatch, void, undefined> {
       const waiting: Record<'image' | 'text', { index: number; content: string }[]> = { image: [], text: [] };
       let index = 0;

@@ -2,17 +2,20 @@ import { native } from '../../native/load.js';
 import type { JobFactory } from '../job.js';
 import { encodeJob } from './encode.js';
 import { decodeJob, preprocessJob, resizeJob } from './images.js';
-import { limitJob } from './limits.js';
+import { eventLoopJob } from './event-loop.js';
+import { constantJob, limitJob } from './limits.js';
 import { embedImagesJob, embedTextsJob, memoryJob, startJob, tokenizeJob } from './model.js';
 import { denseJob, topKJob } from './similarity.js';
 
 /** What a Diptych host can be asked to do, by name. */
 export const jobs: Readonly<Record<string, JobFactory>> = {
+  constant: constantJob,
   decode: decodeJob,
   dense: denseJob,
   'embed-images': embedImagesJob,
   'embed-texts': embedTextsJob,
   encode: encodeJob,
+  'event-loop': eventLoopJob,
   limit: limitJob,
   memory: memoryJob,
   preprocess: preprocessJob,

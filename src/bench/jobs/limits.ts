@@ -35,3 +35,9 @@ export function limitJob(params: Params): Job {
     seconds: () => 1e9 / perSecond,
   };
 }
+
+/** A number that is given, not measured: what a case of quantity `value` has to stay below. */
+export function constantJob(params: Params): Job {
+  const value = new ParamReader(params).number('value');
+  return { settings: 'a given number', run: () => Promise.resolve(), value: () => value };
+}

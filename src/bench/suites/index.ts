@@ -1,6 +1,7 @@
 import type { Suite } from '../types.js';
 import { embedSuite } from './embed.js';
 import { encoderSuite } from './encoder.js';
+import { eventLoopSuite } from './event-loop.js';
 import { machineSuite } from './machine.js';
 import { preprocessSuite } from './preprocess.js';
 import { memorySuite, startSuite } from './process.js';
@@ -19,4 +20,5 @@ export const suites: readonly Suite[] = [
   embedSuite,
   startSuite,
   memorySuite,
+  eventLoopSuite,
 ];

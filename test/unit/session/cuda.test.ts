@@ -6,7 +6,7 @@ import { neededLibraries } from '#diptych/session/cuda/elf.js';
 import { cudaFolders, findCudaLibraries, wheelFor } from '#diptych/session/cuda/libraries.js';
 import { cudaStatus, providerFolder } from '#diptych/session/cuda/status.js';
 import { installCuda } from '#diptych/session/cuda/install.js';
-import { chooseDevice } from '#diptych/session/providers.js';
+import { chooseDevices } from '#diptych/session/providers.js';
 
 const PROVIDER = 'libonnxruntime_providers_cuda.so';
 const SHARED = 'libonnxruntime_providers_shared.so';
@@ -171,16 +171,17 @@ describe('CUDA libraries', () => {
   });
 });
 
-describe('chooseDevice', () => {
+describe('chooseDevices', () => {
   const usable = () => ({ usable: true, reason: '', preload: [] });
   const unusable = () => ({ usable: false, reason: 'no driver; install it', preload: [] });
   test('auto takes CUDA where it is, else the CPU; an explicit cuda never falls back', () => {
-    expect(chooseDevice('cpu', usable)).toBe('cpu');
-    expect(chooseDevice('auto', usable)).toEqual({ cuda: 0 });
-    expect(chooseDevice('auto', unusable)).toBe('cpu');
-    expect(chooseDevice('cuda', usable)).toEqual({ cuda: 0 });
-    expect(chooseDevice('cuda:3', usable)).toEqual({ cuda: 3 });
-    expect(() => chooseDevice('cuda:1', unusable)).toThrow(
+    expect(chooseDevices('cpu', usable)).toEqual(['cpu']);
+    expect(chooseDevices('auto', usable)).toEqual([{ cuda: 0 }]);
+    expect(chooseDevices('auto', unusable)).toEqual(['cpu']);
+    expect(chooseDevices('cuda', usable)).toEqual([{ cuda: 0 }]);
+    expect(chooseDevices('cuda:3', usable)).toEqual([{ cuda: 3 }]);
+    expect(chooseDevices('cuda:2,0,2', usable)).toEqual([{ cuda: 2 }, { cuda: 0 }]);
+    expect(() => chooseDevices('cuda:1', unusable)).toThrow(
       expect.objectContaining({ code: 'DEVICE_UNAVAILABLE', message: expect.stringContaining('install it') }),
     );
   });

@@ -1,0 +1,129 @@
+/** Ways to run the image pipeline, in the order in which they are tried; the first is what it starts with. */
+export interface TunerChoices {
+  /** Images per encoder run. */
+  readonly batches: readonly number[];
+  /** Threads of the encoder with threads of the decoders. */
+  readonly layouts: readonly Layout[];
+}
+
+export interface Layout {
+  readonly threads: number;
+  readonly workers: number;
+}
+
+/** Runs per batch size: the first is not counted, since the encoder lays out its memory in it. */
+const RUNS_PER_BATCH = 4;
+/** Longest time spent on batch sizes, and the time each layout gets. */
+const BATCHES_MS = 3000;
+const LAYOUT_MS = 1000;
+/** Less than this is noise: what is there already stays. */
+const WORTH = 0.95;
+
+interface Trial {
+  runs: number;
+  /** Least encoder time per image. */
+  bestMs: number;
+}
+
+/**
+ * Chooses batch size and threads by measuring the first seconds of a long run. Batch sizes are judged by the encoder's
+ * time per image, layouts by the images that come out per second; a call that ends earlier changes nothing.
+ */
+export class ImageTuner {
+  readonly #batches: readonly number[];
+  readonly #layouts: readonly Layout[];
+  readonly #onLayout: (layout: Layout) => void;
+  readonly #trials: Trial[];
+  #batch = 0;
+  #batchMs = 0;
+  #layout = 0;
+  #state: 'batches' | 'layouts' | 'done';
+  #layoutBegan: number | null = null;
+  #layoutRows = 0;
+  readonly #rates: number[] = [];
+
+  /** `onLayout` is told when other encoder threads are wanted. */
+  constructor(choices: TunerChoices, onLayout: (layout: Layout) => void = () => undefined) {
+    this.#batches = choices.batches;
+    this.#layouts = choices.layouts;
+    this.#onLayout = onLayout;
+    this.#trials = choices.batches.map(() => ({ runs: 0, bestMs: Infinity }));
+    this.#state = choices.batches.length > 1 ? 'batches' : 'layouts';
+    if (this.#state === 'layouts' && choices.layouts.length < 2) this.#state = 'done';
+  }
+
+  get batchSize(): number {
+    return this.#batches[this.#batch] ?? 1;
+  }
+
+  /** Largest size that will be asked for: what buffers are made for. */
+  get largestBatch(): number {
+    return this.#state === 'batches' ? Math.max(...this.#batches) : this.batchSize;
+  }
+
+  get layout(): Layout {
+    return this.#layouts[this.#layout] ?? { threads: 1, workers: 1 };
+  }
+
+  get settled(): boolean {
+    return this.#state === 'done';
+  }
+
+  /** Tells of a batch that has been through the encoder. */
+  encoded(rows: number, milliseconds: number, nowMs: number = performance.now()): void {
+    if (this.#state === 'batches') this.#encodedBatch(rows, milliseconds);
+    else if (this.#state === 'layouts') this.#encodedLayout(rows, nowMs);
+  }
+
+  #encodedBatch(rows: number, milliseconds: number): void {
+    this.#batchMs += milliseconds;
+    const trial = this.#trials[this.#batches.indexOf(rows)];
+    // Batches with failures in them, and the last of a call, are smaller than what is tried.
+    if (trial !== undefined && ++trial.runs > 1) {
+      trial.bestMs = Math.min(trial.bestMs, milliseconds / rows);
+    }
+    const enough = (this.#trials[this.#batch]?.runs ?? 0) >= RUNS_PER_BATCH;
+    const last = this.#batch + 1 === this.#batches.length;
+    if (this.#batchMs >= BATCHES_MS || (enough && last)) this.#endBatches();
+    else if (enough) this.#batch++;
+  }
+
+  #endBatches(): void {
+    let best = 0;
+    this.#trials.forEach(({ bestMs }, at) => {
+      if (bestMs < (this.#trials[best]?.bestMs ?? Infinity) * WORTH) best = at;
+    });
+    this.#batch = best;
+    this.#state = this.#layouts.length > 1 ? 'layouts' : 'done';
+  }
+
+  #encodedLayout(rows: number, nowMs: number): void {
+    // Time runs from the first batch under a layout, so that opening a session is not counted against it.
+    if (this.#layoutBegan === null) {
+      this.#layoutBegan = nowMs;
+      this.#layoutRows = 0;
+      return;
+    }
+    this.#layoutRows += rows;
+    const elapsed = nowMs - this.#layoutBegan;
+    if (elapsed < LAYOUT_MS) return;
+    this.#rates.push(this.#layoutRows / elapsed);
+    this.#layoutBegan = null;
+    if (this.#rates.length < this.#layouts.length) {
+      this.#take(this.#rates.length);
+      return;
+    }
+    let best = 0;
+    this.#rates.forEach((rate, at) => {
+      if (rate * WORTH > (this.#rates[best] ?? 0)) best = at;
+    });
+    this.#take(best);
+    this.#state = 'done';
+  }
+
+  #take(layout: number): void {
+    const before = this.layout;
+    this.#layout = layout;
+    if (this.layout.threads !== before.threads) this.#onLayout(this.layout);
+  }
+}

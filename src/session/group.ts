@@ -1,0 +1,34 @@
+import type { HostTensor, RunOptions, SessionHost, SessionResult } from './host.js';
+
+interface Member {
+  readonly host: SessionHost;
+  pending: number;
+}
+
+/** Several sessions of one graph (a GPU each) as one: each run goes to the one with the least to do. */
+export class SessionGroup implements SessionHost {
+  readonly #members: readonly Member[];
+
+  constructor(hosts: readonly [SessionHost, ...SessionHost[]]) {
+    this.#members = hosts.map((host) => ({ host, pending: 0 }));
+    this.inputNames = hosts[0].inputNames;
+    this.outputNames = hosts[0].outputNames;
+  }
+
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+
+  async run(feeds: Readonly<Record<string, HostTensor>>, options: RunOptions): Promise<SessionResult> {
+    const member = this.#members.reduce((least, other) => (other.pending < least.pending ? other : least));
+    member.pending++;
+    try {
+      return await member.host.run(feeds, options);
+    } finally {
+      member.pending--;
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#members.map(({ host }) => host.close()));
+  }
+}
