@@ -59,12 +59,21 @@ function demand(file: string, names: readonly string[], wanted: string, option: 
   );
 }
 
-/** Chooses the columns: those asked for, else by the usual names. Throws BAD_OPTION, naming what is there. */
+/** The column of bytes that by its name holds images. */
+export function imageBytesColumn(bytes: readonly string[]): string | null {
+  return find(bytes, ['jpg', 'png', 'webp', 'image', 'img', 'image_bytes', 'bytes']);
+}
+
+/**
+ * Chooses the columns: those asked for, else by the usual names; `bytes` are those that hold bytes.
+ * Throws BAD_OPTION, naming what is there.
+ */
 export function chooseColumns(
   file: string,
   names: readonly string[],
   asked: ColumnChoice,
   kind: InputKind,
+  bytes: readonly string[] = [],
 ): ColumnChoice {
   if (asked.image !== null || asked.text !== null) {
     return {
@@ -72,7 +81,8 @@ export function chooseColumns(
       text: asked.text === null ? null : demand(file, names, asked.text, '--text-column'),
     };
   }
-  const image = kind === 'text' ? null : find(names, IMAGE_COLUMNS);
+  // A table that holds the images and tells where they came from (img2dataset's) needs no fetching.
+  const image = kind === 'text' ? null : (imageBytesColumn(bytes) ?? find(names, IMAGE_COLUMNS));
   const text = kind === 'image' ? null : find(names, TEXT_COLUMNS);
   if (image === null && text === null) {
     throw new DiptychError(
@@ -118,6 +128,13 @@ function pathOf(value: unknown): string | null {
   return null;
 }
 
+/** What img2dataset tells of an image that it could not fetch. */
+function whyMissing(record: Readonly<Record<string, unknown>>): string {
+  const { status, error_message: error } = record;
+  if (typeof status !== 'string' || status === 'success') return '';
+  return typeof error === 'string' && error !== '' ? ` (${status}: ${error})` : ` (${status})`;
+}
+
 /** One record of a table as an item. `where` names the row ("data.csv row 7"). */
 export function recordItem(
   record: Readonly<Record<string, unknown>>,
@@ -140,10 +157,10 @@ export function recordItem(
     if (!isBytes && !(name in cells)) cells[name] = toCell(value);
   }
   const name = location === null || location === '' ? where : location;
-  const missing = (what: string): InputItem => ({
-    ...broken(name, new DiptychError('INPUT_NOT_FOUND', `the row has no ${what}`, { input: where }), meant),
-    cells,
-  });
+  const missing = (what: string): InputItem => {
+    const message = `the row has no ${what}${whyMissing(record)}`;
+    return { ...broken(name, new DiptychError('INPUT_NOT_FOUND', message, { input: where }), meant), cells };
+  };
   try {
     const image = columns.image === null ? null : imageOf(imageValue, listFolder);
     if (columns.image !== null && image === null)

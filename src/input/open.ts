@@ -10,7 +10,8 @@ import type { ColumnChoice } from './columns.js';
 import { broken, isUrl, type InputItem, type InputKind } from './item.js';
 import { lineItems } from './lines.js';
 import { isImageName, sniff, sniffFile, SNIFF_BYTES, type FileType } from './sniff.js';
-import { csvItems, jsonlItems, parquetItems } from './tables.js';
+import { sampleOfFiles } from './sample.js';
+import { csvItems, holdsImages, jsonlItems, parquetItems } from './tables.js';
 import { openTar, tarItems } from './tar.js';
 import { walk } from './walk.js';
 
@@ -77,7 +78,10 @@ async function* openInput(given: string, options: InputOptions): AsyncGenerator<
   yield broken(given, gone ? missing(given) : found, options.kind === 'text' ? 'text' : 'image');
 }
 
-/** Images and webdataset tars below a folder; with kind text, the contents of its .txt files. */
+/**
+ * Images, webdataset tars and tables of images below a folder (img2dataset's three layouts); with kind text, the
+ * contents of its .txt files.
+ */
 async function* openFolder(
   folder: string,
   options: InputOptions,
@@ -88,7 +92,17 @@ async function* openFolder(
     } else if (options.kind === 'text') {
       if (/\.txt$/i.test(found.file)) yield await textFile(found.file);
     } else if (isImageName(found.file)) {
-      yield imageItem(found.file);
+      const stem = path.basename(found.file, path.extname(found.file));
+      if (found.beside(`${stem}.json`)) {
+        yield await sampleOfFiles(found.file, found.beside(`${stem}.txt`), options.kind);
+      } else {
+        yield imageItem(found.file);
+      }
+    } else if (/\.parquet$/i.test(found.file)) {
+      // Beside a tar or a folder of its name it is img2dataset's list of what is in there.
+      const stem = path.basename(found.file, path.extname(found.file));
+      const described = found.beside(`${stem}.tar`) || found.beside(stem);
+      if (!described && (await holdsImages(found.file))) yield* openFile(found.file, options, false);
     } else {
       const type = await sniffFile(found.file).catch(() => null);
       if (type === 'image') yield imageItem(found.file);

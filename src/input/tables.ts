@@ -2,10 +2,16 @@ import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { parse } from 'csv-parse';
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
+import {
+  asyncBufferFromFile,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  parquetSchema,
+  type FileMetaData,
+} from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { DiptychError, toDiptychError } from '../errors.js';
-import { chooseColumns, recordItem, type ColumnChoice } from './columns.js';
+import { chooseColumns, imageBytesColumn, recordItem, type ColumnChoice } from './columns.js';
 import { broken, type InputItem, type InputKind } from './item.js';
 
 export interface TableOptions {
@@ -116,6 +122,28 @@ export async function* jsonlItems(
   if (failure.error !== null) yield broken(file, toDiptychError(failure.error, 'INPUT_UNREADABLE', file));
 }
 
+/** Columns of bytes that are not said to be text. */
+function bytesColumns(metadata: FileMetaData): string[] {
+  return parquetSchema(metadata)
+    .children.map(({ element }) => element)
+    .filter(
+      ({ type, converted_type: converted, logical_type: logical }) =>
+        type === 'BYTE_ARRAY' && converted === undefined && logical === undefined,
+    )
+    .map(({ name }) => name);
+}
+
+/** Whether a .parquet file holds images themselves. False for one that cannot be read. */
+export async function holdsImages(file: string): Promise<boolean> {
+  try {
+    const metadata = await parquetMetadataAsync(await asyncBufferFromFile(file));
+    return imageBytesColumn(bytesColumns(metadata)) !== null;
+  } catch {
+    // Nobody asked for it by name: the folder has other things too.
+    return false;
+  }
+}
+
 /** A .parquet file, a slice of rows in memory at a time; image bytes, paths, URLs or texts in its columns. */
 export async function* parquetItems(
   file: string,
@@ -127,7 +155,7 @@ export async function* parquetItems(
     const buffer = await asyncBufferFromFile(file);
     const metadata = await parquetMetadataAsync(buffer);
     const names = parquetSchema(metadata).children.map(({ element }) => element.name);
-    columns = chooseColumns(file, names, options.columns, options.kind);
+    columns = chooseColumns(file, names, options.columns, options.kind, bytesColumns(metadata));
     const folder = path.dirname(file);
     // Bytes of images come as bytes; only text columns are text.
     const slice = columns.image === null ? 8192 : 256;

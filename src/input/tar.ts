@@ -4,8 +4,9 @@ import { createGunzip } from 'node:zlib';
 import { Decompress } from 'fzstd';
 import { extract } from 'tar-stream';
 import { DiptychError, toDiptychError } from '../errors.js';
-import { toCell, type Cell } from '../output/cells.js';
+import type { Cell } from '../output/cells.js';
 import { broken, type InputItem, type InputKind } from './item.js';
+import { jsonCells } from './sample.js';
 import { isImageName, sniff } from './sniff.js';
 
 /** Larger members are refused: they must fit in memory. */
@@ -64,16 +65,6 @@ function decompress(source: Readable, first: Uint8Array): Readable {
     filter.destroy(error);
   });
   return source.pipe(filter);
-}
-
-function jsonCells(bytes: Buffer): Record<string, Cell> {
-  try {
-    const value: unknown = JSON.parse(bytes.toString());
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return {};
-    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, toCell(inner)]));
-  } catch {
-    return {};
-  }
 }
 
 /** The members of one sample as an item; null where there is nothing to embed. */

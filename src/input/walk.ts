@@ -4,7 +4,12 @@ import { toDiptychError, type DiptychError } from '../errors.js';
 
 /** A file below a folder, or a folder that could not be listed. */
 export type Found =
-  | { readonly ok: true; readonly file: string }
+  | {
+      readonly ok: true;
+      readonly file: string;
+      /** Whether an entry of that name lies in the same folder. */
+      readonly beside: (name: string) => boolean;
+    }
   | { readonly ok: false; readonly file: string; readonly error: DiptychError };
 
 const byCodeUnits = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
@@ -45,17 +50,22 @@ export async function* walk(
   }
   if (above.includes(here)) return;
   const below = [...above, here];
+  let names: ReadonlySet<string> | null = null;
+  const beside = (name: string): boolean => {
+    names ??= new Set(entries.map((entry) => entry.name));
+    return names.has(name);
+  };
   for (const entry of entries) {
     const file = path.join(folder, entry.name);
     if (entry.kind === 'file') {
-      yield { ok: true, file };
+      yield { ok: true, file, beside };
     } else if (entry.kind === 'folder') {
       yield* walk(file, below);
     } else {
       const target = await stat(file).catch(() => null);
       if (target?.isDirectory() === true) yield* walk(file, below);
       // A link to nowhere is an input that does not exist: the decoder says so.
-      else if (target === null || target.isFile()) yield { ok: true, file };
+      else if (target === null || target.isFile()) yield { ok: true, file, beside };
     }
   }
 }

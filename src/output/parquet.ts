@@ -1,4 +1,5 @@
 import { parquetWriteBuffer, schemaFromColumnData, type ColumnSource } from 'hyparquet-writer';
+import { ARROW_SCHEMA_KEY, arrowSchema, type ArrowColumn } from './arrow-schema.js';
 import type { Cell, Cells } from './cells.js';
 
 /** Rows per row group: readers that stream take one at a time. */
@@ -35,6 +36,19 @@ function plainColumn(name: string, cells: readonly Cell[]): ColumnSource {
   return { name, data, type: 'STRING' };
 }
 
+const ARROW_TYPES: Readonly<Record<string, 'bool' | 'int64' | 'float64'>> = {
+  BOOLEAN: 'bool',
+  INT64: 'int64',
+  DOUBLE: 'float64',
+};
+
+function arrowColumns(plain: readonly ColumnSource[], vectors: readonly VectorColumn[]): ArrowColumn[] {
+  return [
+    ...plain.map(({ name, type }): ArrowColumn => ({ name, type: ARROW_TYPES[type ?? ''] ?? 'string' })),
+    ...vectors.map(({ name, dim }): ArrowColumn => ({ name, type: 'vector', length: dim })),
+  ];
+}
+
 /** Names of all columns, in the order of their first appearance. */
 export function columnNames(rows: readonly Cells[]): string[] {
   const names = new Set<string>();
@@ -43,7 +57,8 @@ export function columnNames(rows: readonly Cells[]): string[] {
 }
 
 /**
- * A parquet file with one row per entry of `rows`, and `vectors` as columns of float lists beside them.
+ * A parquet file with one row per entry of `rows`, and `vectors` as columns of float lists beside them: of
+ * fixed size for readers that know Arrow's types (pyarrow, pandas, polars), plain lists for the others.
  * A column that a row lacks is null there.
  */
 export function parquetBytes(rows: readonly Cells[], vectors: readonly VectorColumn[] = []): Uint8Array {
@@ -70,6 +85,9 @@ export function parquetBytes(rows: readonly Cells[], vectors: readonly VectorCol
     columnData: columns,
     schema: [root, ...plainSchema, ...vectorSchema],
     rowGroupSize: ROW_GROUP,
+    ...(vectors.length === 0
+      ? {}
+      : { kvMetadata: [{ key: ARROW_SCHEMA_KEY, value: arrowSchema(arrowColumns(columnData, vectors)) }] }),
     createdBy: 'diptych',
   });
   return new Uint8Array(bytes);

@@ -50,8 +50,9 @@ async function openShard(folder: string): Promise<Shard> {
 /** The options that all must have in common; runs that are no shares may have inputs of their own. */
 function comparable({ run, share }: Shard): Readonly<Record<string, unknown>> {
   const options = isObject(run['options']) ? run['options'] : {};
-  const { shard: _, inputs, ...rest } = options;
-  return { model: run['model'], dim: run.dim, ...rest, ...(share === null ? {} : { inputs }) };
+  const own = share === null ? ['shard', 'inputs'] : ['shard'];
+  const common = Object.entries(options).filter(([name]) => !own.includes(name));
+  return { model: run['model'], dim: run.dim, ...Object.fromEntries(common) };
 }
 
 /** That the shards belong together and none is missing or there twice. Throws OUTPUT_INVALID naming what is wrong. */

@@ -21,8 +21,9 @@ describe('parseModelOptions', () => {
   });
 
   test.each([
-    [{ device: 'gpu' }, 'auto, cpu, cuda or cuda:N'],
-    [{ device: 'cuda:x' }, 'auto, cpu, cuda or cuda:N'],
+    [{ device: 'gpu' }, 'auto, cpu, cuda, cuda:N or cuda:N,M'],
+    [{ device: 'cuda:0,' }, 'auto, cpu, cuda, cuda:N or cuda:N,M'],
+    [{ device: 'cuda:x' }, 'auto, cpu, cuda, cuda:N or cuda:N,M'],
     [{ dtype: 'fp64' }, 'one of auto, fp32, fp16, int8'],
     [{ batchSize: 0 }, 'an integer from 1'],
     [{ batchSize: 1.5 }, 'an integer from 1'],

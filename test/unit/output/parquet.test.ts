@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { parquetReadObjects } from 'hyparquet';
+import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import { toCell, toJson } from '#diptych/output/cells.js';
 import { columnNames, parquetBytes } from '#diptych/output/parquet.js';
 
@@ -37,6 +37,24 @@ describe('metadata in parquet', () => {
       { text: 'a', image_embedding: [1, 2] },
       { text: 'b', image_embedding: [3, 4] },
     ]);
+  });
+
+  test('vectors are of fixed size for readers that know Arrow: pyarrow read this schema as shown', () => {
+    // scripts/open-outputs.py asks pyarrow, pandas, polars and DuckDB themselves.
+    const bytes = parquetBytes(
+      [{ text: 'a', n: 1n }],
+      [{ name: 'image_embedding', data: Float32Array.of(1, 2), dim: 2 }],
+    );
+    const metadata = parquetMetadata(bytes.slice().buffer);
+    const kept = metadata.key_value_metadata?.find(({ key }) => key === 'ARROW:schema')?.value ?? '';
+    const schema = Buffer.from(kept, 'base64');
+    expect(schema.readUInt32LE(0)).toBe(0xffffffff);
+    expect(schema.readUInt32LE(4)).toBe(schema.length - 8);
+    expect(schema.length % 8).toBe(0);
+    expect(kept).toBe(
+      '/////2ABAAAUAAAAAAAAAAwAGAAGAAUACAAMAAwAAAAAAQQAGAAAAAAAAAAAAAAAAAAAAAgACAAAAAQACAAAAAQAAAADAAAA9AAAAKwAAAAUAAAAEAAUABAABwAGAAwAAAAIABAAAAAAABAAIAAAACwAAAAEAAAADwAAAGltYWdlX2VtYmVkZGluZwABAAAAJAAAAAAABgAIAAQABgAAAAIAAAAQABQAEAAHAAYADAAAAAgAEAAAAAAAAwAYAAAAIAAAAAQAAAAHAAAAZWxlbWVudAAAAAAAAAAGAAgABgAGAAAAAAABABAAFAAQAAcABgAMAAAACAAQAAAAAAACARQAAAAcAAAABAAAAAEAAABuAAAAAAAAAAgADAAIAAcACAAAAAAAAAFAAAAAEAAUABAABwAGAAwAAAAIABAAAAAAAAUBGAAAABwAAAAEAAAABAAAAHRleHQAAAAAAAAAAAQABAAEAAAA',
+    );
+    expect(parquetMetadata(parquetBytes([{ text: 'a' }]).slice().buffer).key_value_metadata).toBeUndefined();
   });
 
   test('more rows than a row group holds', async () => {
