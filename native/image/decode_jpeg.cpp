@@ -38,19 +38,20 @@ bool same(const Region& a, const Region& b) noexcept {
 }
 
 // What to decode so that the wanted region comes out as it would from the whole picture. The decoder begins
-// at whole MCUs, and smooth upsampling treats the region's borders as the picture's: one MCU more on every
-// side keeps that away from what is wanted.
+// at whole MCUs, and smooth upsampling treats the region's borders as the picture's, which shows in the
+// outermost two columns: a few more on both sides keep that away from what is wanted. Rows get a whole MCU.
 Region region_to_decode(const DecodeRequest& request, const Region& whole, int subsampling) {
   // In the order of TJSAMP: 4:4:4, 4:2:2, 4:2:0, gray, 4:4:0, 4:1:1, 4:4:1.
   constexpr std::size_t kMcuWidths[] = {8, 16, 16, 8, 8, 32, 8};
-  constexpr std::size_t kMargin = 32;
+  constexpr std::size_t kColumns = 8;
+  constexpr std::size_t kRows = 32;
   if (subsampling < 0 || static_cast<std::size_t>(subsampling) >= std::size(kMcuWidths)) return whole;
   const std::size_t step = std::max<std::size_t>(1, kMcuWidths[subsampling] / request.scale);
   Region region;
-  region.left = (request.region.left - std::min(request.region.left, kMargin)) / step * step;
-  region.top = request.region.top - std::min(request.region.top, kMargin);
-  region.width = std::min(whole.width, request.region.left + request.region.width + kMargin) - region.left;
-  region.height = std::min(whole.height, request.region.top + request.region.height + kMargin) - region.top;
+  region.left = (request.region.left - std::min(request.region.left, kColumns)) / step * step;
+  region.top = request.region.top - std::min(request.region.top, kRows);
+  region.width = std::min(whole.width, request.region.left + request.region.width + kColumns) - region.left;
+  region.height = std::min(whole.height, request.region.top + request.region.height + kRows) - region.top;
   // A crop costs the decoder some set-up: not worth it for a few columns.
   const bool saves = region.width * region.height < whole.width * whole.height / 16 * 15;
   return saves ? region : whole;

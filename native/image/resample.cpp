@@ -101,6 +101,30 @@ bool pass_y(const AxisKey& key, std::size_t source_begin, base::AlignedBuffer<st
   return true;
 }
 
+// Both passes in one kernel, where the active one has such: false when it has not.
+bool fused(const AxisPair& axes, PassBuffers buffers, View& view, Status& status) {
+  const kernels::resize::Both* const both = kernels::resize::active().both;
+  const auto resampled = [](const AxisKey& key) {
+    return key.from != key.to && key.filter != Filter::nearest;
+  };
+  if (both == nullptr || view.channels != 3 || axes.columns_first || !resampled(axes.x) || !resampled(axes.y))
+    return false;
+  const auto x = resample_axis(axes.x);
+  if (!both->fits(x->taps())) return false;
+  const auto y = resample_axis(axes.y);
+  const std::size_t stride = 3 * x->outputs();
+  if (!reserve(buffers.first, 1, both->between_size(x->outputs(), view.height)) ||
+      !reserve(buffers.second, stride, y->outputs())) {
+    status = no_memory();
+    return true;
+  }
+  both->run({view.pixels, view.stride, view.height, buffers.second.data(), stride, x->taps(), y->taps(),
+             x->packed_rows(*both), y->packed_columns(*both),
+             reinterpret_cast<std::byte*>(buffers.first.data())});
+  view = {buffers.second.data(), stride, x->outputs(), y->outputs(), 3};
+  return true;
+}
+
 template <class T>
 T rounded(double sum) noexcept {
   const double nearest = sum >= 0.0 ? sum + 0.5f : sum - 0.5f;
@@ -206,6 +230,8 @@ Status resample(const Picture& picture, const AxisPair& axes, PassBuffers buffer
   const std::size_t top = need.top - picture.region.top;
   result = {picture.pixels + top * picture.stride + left * channels, picture.stride, need.width, need.height,
             channels};
+  Status status = Status::good();
+  if (fused(axes, buffers, result, status)) return status;
   const bool good = axes.columns_first ? pass_y(axes.y, need.top, buffers.first, result) &&
                                              pass_x(axes.x, need.left, buffers.second, result)
                                        : pass_x(axes.x, need.left, buffers.first, result) &&

@@ -115,6 +115,14 @@ void find_sources(Axis& axis) {
   axis.source_end = static_cast<std::size_t>(end);
 }
 
+const std::byte* pack_once(base::AlignedBuffer<std::byte>& buffer, const auto& size, const auto& pack) {
+  if (buffer.data() == nullptr) {
+    if (!buffer.reserve(std::max<std::size_t>(1, size()))) throw std::bad_alloc();
+    pack(buffer.data());
+  }
+  return buffer.data();
+}
+
 }  // namespace
 
 kernels::resize::Taps Axis::taps() const noexcept {
@@ -123,13 +131,21 @@ kernels::resize::Taps Axis::taps() const noexcept {
 
 const std::byte* Axis::packed(std::size_t channels) {
   const auto& kernel = kernels::resize::active();
-  auto& buffer = packed_[channels - 1];
-  if (buffer.data() == nullptr) {
-    if (!buffer.reserve(std::max<std::size_t>(1, kernel.packed_size(taps(), channels))))
-      throw std::bad_alloc();
-    kernel.pack_horizontal(taps(), channels, buffer.data());
-  }
-  return buffer.data();
+  return pack_once(
+      packed_[channels - 1], [&] { return kernel.packed_size(taps(), channels); },
+      [&](std::byte* packed) { kernel.pack_horizontal(taps(), channels, packed); });
+}
+
+const std::byte* Axis::packed_rows(const kernels::resize::Both& both) {
+  return pack_once(
+      packed_rows_, [&] { return both.packed_rows_size(taps()); },
+      [&](std::byte* packed) { both.pack_rows(taps(), packed); });
+}
+
+const std::byte* Axis::packed_columns(const kernels::resize::Both& both) {
+  return pack_once(
+      packed_columns_, [&] { return both.packed_columns_size(taps()); },
+      [&](std::byte* packed) { both.pack_columns(taps(), packed); });
 }
 
 std::shared_ptr<Axis> resample_axis(const AxisKey& key) {

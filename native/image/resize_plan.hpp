@@ -46,9 +46,14 @@ struct Axis {
   [[nodiscard]] kernels::resize::Taps taps() const noexcept;
   // The active kernel's form of the coefficients for pictures of `channels` channels, made at the first call.
   [[nodiscard]] const std::byte* packed(std::size_t channels);
+  // The same for a kernel that does both passes at once: this axis along rows, or along columns.
+  [[nodiscard]] const std::byte* packed_rows(const kernels::resize::Both& both);
+  [[nodiscard]] const std::byte* packed_columns(const kernels::resize::Both& both);
 
  private:
   base::AlignedBuffer<std::byte> packed_[4];
+  base::AlignedBuffer<std::byte> packed_rows_;
+  base::AlignedBuffer<std::byte> packed_columns_;
 };
 
 // From this thread's cache, or computed. Throws std::bad_alloc.

@@ -53,6 +53,11 @@ struct Bytes {
 constexpr std::size_t kSizes[] = {1,  2,  3,  4,  5,  7,  8,  9,  15,  16,  17,
                                   21, 22, 31, 32, 33, 63, 64, 65, 127, 224, 341};
 
+std::byte* aligned(std::vector<std::byte>& buffer, std::size_t size) {
+  buffer.resize(size + 64);
+  return reinterpret_cast<std::byte*>((reinterpret_cast<std::uintptr_t>(buffer.data()) + 63) / 64 * 64);
+}
+
 void check_horizontal(const kernels::resize::Variant& variant) {
   Random random(11);
   for (const std::size_t outputs : kSizes) {
@@ -66,16 +71,15 @@ void check_horizontal(const kernels::resize::Variant& variant) {
         const Bytes source(random, source_stride * rows);
         std::vector<std::uint8_t> expected(target_stride * rows + kernels::resize::kOverrun);
         std::vector<std::uint8_t> actual = expected;
-        std::vector<std::byte> packed(variant.packed_size(owned.taps, channels) + 64);
-        auto* const aligned =
-            reinterpret_cast<std::byte*>((reinterpret_cast<std::uintptr_t>(packed.data()) + 63) / 64 * 64);
-        variant.pack_horizontal(owned.taps, channels, aligned);
+        std::vector<std::byte> buffer;
+        std::byte* const packed = aligned(buffer, variant.packed_size(owned.taps, channels));
+        variant.pack_horizontal(owned.taps, channels, packed);
         kernels::resize::Horizontal work{source.all.data(), source_stride, expected.data(),
                                          target_stride,     rows,          channels,
                                          owned.taps,        nullptr};
         kernels::resize::reference.horizontal(work);
         work.target = actual.data();
-        work.packed = aligned;
+        work.packed = packed;
         variant.horizontal(work);
         for (std::size_t y = 0; y < rows; ++y) {
           const auto begin = static_cast<std::ptrdiff_t>(y * target_stride);
@@ -86,6 +90,47 @@ void check_horizontal(const kernels::resize::Variant& variant) {
       }
     }
   }
+}
+
+// Both passes at once give what the reference's two give.
+void check_both(const kernels::resize::Variant& variant) {
+  const kernels::resize::Both* const both = variant.both;
+  if (both == nullptr) return;
+  Random random(13);
+  std::size_t checked = 0;
+  for (const std::size_t outputs : kSizes) {
+    for (const std::size_t most : {1u, 4u, 5u, 9u, 13u, 24u, 40u, 60u}) {
+      // Outputs at most a few sources apart, as those of a resize are: others do not fit.
+      const std::size_t width = random.between(1, outputs * 9 + most);
+      const std::size_t rows = random.between(1, 70);
+      const OwnedTaps x = random_taps(random, outputs, width, most);
+      const OwnedTaps y = random_taps(random, random.between(1, 20), rows, most);
+      if (!both->fits(x.taps)) continue;
+      ++checked;
+      const std::size_t source_stride = width * 3 + random.between(0, 5);
+      const std::size_t between_stride = outputs * 3 + kernels::resize::kOverrun;
+      const std::size_t target_stride = outputs * 3 + random.between(0, 5);
+      const Bytes source(random, source_stride * rows);
+      std::vector<std::uint8_t> between(between_stride * rows + kernels::resize::kReadOverrun);
+      std::vector<std::uint8_t> expected(target_stride * y.taps.outputs, 77);
+      std::vector<std::uint8_t> actual(expected.size() + 1, 77);
+      kernels::resize::reference.horizontal(
+          {source.all.data(), source_stride, between.data(), between_stride, rows, 3, x.taps, nullptr});
+      kernels::resize::reference.vertical(
+          {between.data(), between_stride, expected.data(), target_stride, outputs * 3, y.taps});
+
+      std::vector<std::byte> buffers[3];
+      std::byte* const packed_rows = aligned(buffers[0], both->packed_rows_size(x.taps));
+      std::byte* const packed_columns = aligned(buffers[1], both->packed_columns_size(y.taps));
+      both->pack_rows(x.taps, packed_rows);
+      both->pack_columns(y.taps, packed_columns);
+      both->run({source.all.data(), source_stride, rows, actual.data(), target_stride, x.taps, y.taps,
+                 packed_rows, packed_columns, aligned(buffers[2], both->between_size(outputs, rows))});
+      CHECK(std::equal(expected.begin(), expected.end(), actual.begin()));
+      CHECK_EQUAL(static_cast<int>(actual.back()), 77);  // nothing written behind the last row
+    }
+  }
+  CHECK(checked > 40);
 }
 
 void check_vertical(const kernels::resize::Variant& variant) {
@@ -158,6 +203,7 @@ void add_cases(std::span<const Variant> variants, const std::string& what, void 
 const bool added = [] {
   add_cases(kernels::resize::variants(), "resize along rows", check_horizontal);
   add_cases(kernels::resize::variants(), "resize along columns", check_vertical);
+  add_cases(kernels::resize::variants(), "resize along both", check_both);
   add_cases(kernels::normalise::variants(), "normalise", check_normalise);
   return true;
 }();

@@ -21,6 +21,11 @@ struct Wide {
     const __m128i high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(rows[1] + offset));
     return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
   }
+  static Vector load_lanes(const std::uint8_t* row, const std::int32_t* offsets) noexcept {
+    const __m128i low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(row + offsets[0]));
+    const __m128i high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(row + offsets[1]));
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+  }
   static Vector shuffle(Vector bytes, Vector pattern) noexcept { return _mm256_shuffle_epi8(bytes, pattern); }
   static Vector madd(Vector a, Vector b) noexcept { return _mm256_madd_epi16(a, b); }
   static Vector add(Vector a, Vector b) noexcept { return _mm256_add_epi32(a, b); }
@@ -40,6 +45,17 @@ struct Wide {
     const int second = _mm_cvtsi128_si32(_mm256_extracti128_si256(bytes, 1));
     std::memcpy(rows[0] + offset, &first, 4);
     std::memcpy(rows[1] + offset, &second, 4);
+  }
+  static void store_rows(const Vector sums[4], std::uint8_t* const* rows, std::size_t offset) noexcept {
+    // Lanes of [row 0, row 1, row 2, row 3], four bytes each, to eight bytes a row.
+    const Vector order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    const Vector bytes = _mm256_permutevar8x32_epi32(narrow(sums), order);
+    const __m128i first = _mm256_castsi256_si128(bytes);
+    const __m128i second = _mm256_extracti128_si256(bytes, 1);
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(rows[0] + offset), first);
+    _mm_storeh_pd(reinterpret_cast<double*>(rows[1] + offset), _mm_castsi128_pd(first));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(rows[2] + offset), second);
+    _mm_storeh_pd(reinterpret_cast<double*>(rows[3] + offset), _mm_castsi128_pd(second));
   }
   static void widen_pairs(Vector a, Vector b, Vector out[4]) noexcept {
     const Vector zero = _mm256_setzero_si256();

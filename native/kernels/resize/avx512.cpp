@@ -24,6 +24,13 @@ struct Wide {
                                                  load16(rows[3] + offset), 1);
     return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
   }
+  static Vector load_lanes(const std::uint8_t* row, const std::int32_t* offsets) noexcept {
+    Vector lanes =
+        _mm512_castsi128_si512(_mm_loadu_si128(reinterpret_cast<const __m128i*>(row + offsets[0])));
+    lanes = _mm512_inserti32x4(lanes, _mm_loadu_si128(reinterpret_cast<const __m128i*>(row + offsets[1])), 1);
+    lanes = _mm512_inserti32x4(lanes, _mm_loadu_si128(reinterpret_cast<const __m128i*>(row + offsets[2])), 2);
+    return _mm512_inserti32x4(lanes, _mm_loadu_si128(reinterpret_cast<const __m128i*>(row + offsets[3])), 3);
+  }
   static Vector shuffle(Vector bytes, Vector pattern) noexcept { return _mm512_shuffle_epi8(bytes, pattern); }
   static Vector madd(Vector a, Vector b) noexcept { return _mm512_madd_epi16(a, b); }
   static Vector add(Vector a, Vector b) noexcept { return _mm512_add_epi32(a, b); }
@@ -41,6 +48,15 @@ struct Wide {
     alignas(16) std::int32_t pixels[4];
     _mm_store_si128(reinterpret_cast<__m128i*>(pixels), _mm512_cvtusepi32_epi8(not_negative));
     for (int lane = 0; lane < 4; ++lane) std::memcpy(rows[lane] + offset, &pixels[lane], 4);
+  }
+  static void store_rows(const Vector sums[4], std::uint8_t* const* rows, std::size_t offset) noexcept {
+    // Lanes of [row 0, row 1, row 2, row 3], four bytes each, to sixteen bytes a row.
+    const Vector order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const Vector bytes = _mm512_permutexvar_epi32(order, narrow(sums));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(rows[0] + offset), _mm512_castsi512_si128(bytes));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(rows[1] + offset), _mm512_extracti32x4_epi32(bytes, 1));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(rows[2] + offset), _mm512_extracti32x4_epi32(bytes, 2));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(rows[3] + offset), _mm512_extracti32x4_epi32(bytes, 3));
   }
   static void widen_pairs(Vector a, Vector b, Vector out[4]) noexcept {
     const Vector zero = _mm512_setzero_si512();

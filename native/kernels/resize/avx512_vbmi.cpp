@@ -2,17 +2,10 @@
 // coefficients, four taps in one multiply-add, without widening a pixel. Compiled with those flags: nothing
 // with external linkage but the table entry, no std algorithms.
 //
-// A coefficient c within kLargest is d0 + 256 d1 + 65536 d2, each digit within -128 to 127, so that
-//   sum of c * pixel = S0 + 256 S1 + 65536 S2,   Si = sum of di * pixel        (mod 2^32)
-//
-// Along rows, three channels (others are left to the plain AVX-512 kernel): 15 lanes of 32 bits, each with
-// the four neighbouring samples of one channel. One byte permutation of a piece of the row fills them,
-//   near, apart: a lane is an output's channel (5 outputs at once); taps go by in steps of four. Near pieces
-//   come
-//                out of 64 bytes, those further apart out of 128;
-//   long:        the lanes hold 20 taps of one output, summed over in the end: for outputs far from each
-//   other.
-// Packed: a header, then per block of 5 outputs the permutation, then per step three vectors of digits.
+// Both axes of RGB pictures: quads-inl.hpp. Along rows alone, and for outputs far from each other (a large
+// picture made small): the lanes hold 20 taps of one output, summed over in the end. Packed for that: per
+// output and step three vectors of digits, the lowest first. Other numbers of channels are left to the plain
+// AVX-512 kernel.
 #include <immintrin.h>
 
 #include <cstring>
@@ -22,93 +15,56 @@
 namespace diptych::kernels::resize {
 namespace {
 
-constexpr std::size_t kBlock = 5;
-constexpr std::size_t kLanes = 15;
-constexpr std::size_t kVector = 64;
-constexpr std::size_t kRows = 4;
-constexpr std::size_t kHeader = kVector;
-constexpr std::size_t kTapsOfLong = 20;
+// 15 lanes: five outputs' channels side by side, by one byte permutation.
+class Gather {
+ public:
+  static constexpr std::size_t kBlock = 5;
+  static constexpr std::size_t kPatterns = 1;
 
-enum class Layout : std::uint32_t { near, apart, far };
+  static constexpr std::size_t lane(std::size_t output, std::size_t channel) noexcept {
+    return 3 * output + channel;
+  }
+  static void put_pattern(std::byte* vectors, std::size_t output, std::size_t sources) noexcept {
+    for (std::size_t at = 0; at < 12; ++at)
+      vectors[12 * output + at] = static_cast<std::byte>(3 * (sources + at % 4) + at / 4);
+  }
+  explicit inline Gather(const std::byte* vectors) noexcept : bytes_(_mm512_loadu_si512(vectors)) {}
 
-struct Digits {
-  std::int8_t of[3];
+  template <bool kApart>
+  [[nodiscard]] inline __m512i load(const std::uint8_t* source) const noexcept {
+    const __m512i near = _mm512_loadu_si512(source);
+    return kApart ? _mm512_permutex2var_epi8(near, bytes_, _mm512_loadu_si512(source + 64))
+                  : _mm512_permutexvar_epi8(bytes_, near);
+  }
+  static inline __m512i close_up(__m512i quads) noexcept { return quads; }
+
+ private:
+  __m512i bytes_;
 };
 
-inline Digits digits_of(std::int32_t coefficient) noexcept {
-  const auto lowest = static_cast<std::int8_t>(coefficient);
-  const std::int32_t rest = (coefficient - lowest) >> 8;
-  const auto middle = static_cast<std::int8_t>(rest);
-  return {{lowest, middle, static_cast<std::int8_t>((rest - middle) >> 8)}};
-}
+#include "kernels/resize/quads-inl.hpp"
 
-inline std::size_t blocks_of(const Taps& taps) noexcept { return (taps.outputs + kBlock - 1) / kBlock; }
-inline std::size_t steps_of_block(const Taps& taps) noexcept { return (taps.stride + 3) / 4; }
+constexpr std::size_t kLanes = 15;
+constexpr std::size_t kTapsOfLong = 20;
+
 inline std::size_t steps_of_long(const Taps& taps) noexcept {
   return (taps.stride + kTapsOfLong - 1) / kTapsOfLong;
 }
 
-// The first and the last source of a block's first taps; mirrored axes run backwards.
-struct Span {
-  std::int32_t least;
-  std::int32_t most;
-};
-inline Span span_of(const Taps& taps, std::size_t block) noexcept {
-  Span span{taps.first[block * kBlock], taps.first[block * kBlock]};
-  for (std::size_t i = block * kBlock; i < taps.outputs && i < (block + 1) * kBlock; ++i) {
-    if (taps.first[i] < span.least) span.least = taps.first[i];
-    if (taps.first[i] > span.most) span.most = taps.first[i];
-  }
-  return span;
-}
-
-Layout layout_of(const Taps& taps) noexcept {
-  std::int32_t widest = 0;
-  for (std::size_t block = 0; block < blocks_of(taps); ++block) {
-    const Span span = span_of(taps, block);
-    if (span.most - span.least > widest) widest = span.most - span.least;
-  }
-  // Bytes from the first sample of the nearest output to the last of the furthest, in one step.
-  const std::int32_t reach = (widest + 4) * 3;
-  if (reach <= 64) return Layout::near;
-  return reach <= 128 ? Layout::apart : Layout::far;
+// Short filters, and channels other than three, are the plain AVX-512 kernel's.
+inline bool is_long(const Taps& taps, std::size_t channels) noexcept {
+  return channels == 3 && taps.stride > kTapsOfLong;
 }
 
 std::size_t packed_size(const Taps& taps, std::size_t channels) noexcept {
-  if (channels != 3) return avx512.packed_size(taps, channels);
-  if (layout_of(taps) == Layout::far) return kHeader + taps.outputs * steps_of_long(taps) * 3 * kVector;
-  return kHeader + blocks_of(taps) * (1 + steps_of_block(taps) * 3) * kVector;
+  if (!is_long(taps, channels)) return avx512.packed_size(taps, channels);
+  return taps.outputs * steps_of_long(taps) * 3 * kVector;
 }
 
 // Digit vectors of one step: lane -> (weights of four taps).
 inline void put_digits(std::byte* at, std::size_t lane, std::size_t tap, std::int32_t coefficient) noexcept {
   const Digits digits = digits_of(coefficient);
   for (std::size_t d = 0; d < 3; ++d) std::memcpy(at + d * kVector + 4 * lane + tap, &digits.of[d], 1);
-}
-
-inline std::int32_t weight(const Taps& taps, std::size_t output, std::size_t tap) noexcept {
-  return tap < taps.stride ? taps.coefficients[output * taps.stride + tap] : 0;
-}
-
-void pack_blocks(const Taps& taps, std::byte* out) noexcept {
-  const std::size_t steps = steps_of_block(taps);
-  for (std::size_t block = 0; block < blocks_of(taps); ++block) {
-    const std::int32_t base = span_of(taps, block).least;
-    std::byte* const permutation = out;
-    std::byte* const digits = out + kVector;
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-      const std::size_t output = block * kBlock + lane / 3;
-      if (output >= taps.outputs) break;
-      for (std::size_t tap = 0; tap < 4; ++tap) {
-        const auto from = static_cast<std::size_t>(taps.first[output] - base) + tap;
-        permutation[4 * lane + tap] = static_cast<std::byte>(3 * from + lane % 3);
-        for (std::size_t step = 0; step < steps; ++step) {
-          put_digits(digits + step * 3 * kVector, lane, tap, weight(taps, output, 4 * step + tap));
-        }
-      }
-    }
-    out += (1 + steps * 3) * kVector;
-  }
 }
 
 void pack_long(const Taps& taps, std::byte* out) noexcept {
@@ -125,24 +81,16 @@ void pack_long(const Taps& taps, std::byte* out) noexcept {
 }
 
 void pack_horizontal(const Taps& taps, std::size_t channels, std::byte* packed) noexcept {
-  if (channels != 3) {
+  if (!is_long(taps, channels)) {
     avx512.pack_horizontal(taps, channels, packed);
     return;
   }
   std::memset(packed, 0, packed_size(taps, channels));
-  const Layout layout = layout_of(taps);
-  std::memcpy(packed, &layout, sizeof layout);
-  if (layout == Layout::far) {
-    pack_long(taps, packed + kHeader);
-  } else {
-    pack_blocks(taps, packed + kHeader);
-  }
+  pack_long(taps, packed);
 }
 
-inline __m512i load(const void* at) noexcept { return _mm512_loadu_si512(at); }
-
-// S0 + 256 S1 + 65536 S2 of one row.
-struct Sums {
+// The sums of the digits, lowest first.
+struct LongSums {
   __m512i of[3];
   inline void begin(__m512i start) noexcept {
     of[0] = start;
@@ -170,39 +118,6 @@ struct Rows {
   std::uint8_t* target[kRows];
 };
 
-template <bool kApart>
-inline __m512i gather(const std::uint8_t* at, __m512i permutation) noexcept {
-  if constexpr (kApart) return _mm512_permutex2var_epi8(load(at), permutation, load(at + kVector));
-  return _mm512_permutexvar_epi8(permutation, load(at));
-}
-
-template <bool kApart>
-void rows_in_blocks(const Horizontal& work, const Rows& rows) noexcept {
-  const Taps& taps = work.taps;
-  const std::size_t steps = steps_of_block(taps);
-  const std::byte* packed = work.packed + kHeader;
-  const __m512i half = _mm512_set1_epi32(1 << (kPrecisionBits - 1));
-  for (std::size_t block = 0; block < blocks_of(taps); ++block, packed += (1 + steps * 3) * kVector) {
-    const auto base = static_cast<std::size_t>(span_of(taps, block).least) * 3;
-    const __m512i permutation = load(packed);
-    const std::byte* digits = packed + kVector;
-    Sums sums[kRows];
-    for (auto& row : sums) row.begin(half);
-    for (std::size_t step = 0; step < steps; ++step, digits += 3 * kVector) {
-      const __m512i d0 = load(digits);
-      const __m512i d1 = load(digits + kVector);
-      const __m512i d2 = load(digits + 2 * kVector);
-      for (std::size_t r = 0; r < kRows; ++r) {
-        sums[r].add(gather<kApart>(rows.source[r] + base + 12 * step, permutation), d0, d1, d2);
-      }
-    }
-    for (std::size_t r = 0; r < kRows; ++r) {
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(rows.target[r] + 3 * kBlock * block),
-                       clip8(sums[r].total()));
-    }
-  }
-}
-
 // Sums of the five groups of lanes, in lanes 0 to 2.
 inline __m512i add_groups(__m512i lanes) noexcept {
   const __m512i pairs =
@@ -214,7 +129,7 @@ inline __m512i add_groups(__m512i lanes) noexcept {
 void rows_in_long(const Horizontal& work, const Rows& rows) noexcept {
   const Taps& taps = work.taps;
   const std::size_t steps = steps_of_long(taps);
-  const std::byte* digits = work.packed + kHeader;
+  const std::byte* digits = work.packed;
   const __m512i half = _mm512_set1_epi32(1 << (kPrecisionBits - 1));
   alignas(kVector) std::uint8_t order[kVector];
   for (std::size_t i = 0; i < kVector; ++i) {
@@ -224,7 +139,7 @@ void rows_in_long(const Horizontal& work, const Rows& rows) noexcept {
   const __m512i permutation = load(order);
   for (std::size_t output = 0; output < taps.outputs; ++output) {
     const auto base = static_cast<std::size_t>(taps.first[output]) * 3;
-    Sums sums[kRows];
+    LongSums sums[kRows];
     for (auto& row : sums) row.begin(_mm512_setzero_si512());
     for (std::size_t step = 0; step < steps; ++step, digits += 3 * kVector) {
       const __m512i d0 = load(digits);
@@ -243,12 +158,10 @@ void rows_in_long(const Horizontal& work, const Rows& rows) noexcept {
 }
 
 void horizontal(const Horizontal& work) noexcept {
-  if (work.channels != 3) {
+  if (!is_long(work.taps, work.channels)) {
     avx512.horizontal(work);
     return;
   }
-  Layout layout;
-  std::memcpy(&layout, work.packed, sizeof layout);
   for (std::size_t row = 0; row < work.rows; row += kRows) {
     Rows rows;
     for (std::size_t r = 0; r < kRows; ++r) {
@@ -256,17 +169,7 @@ void horizontal(const Horizontal& work) noexcept {
       rows.source[r] = work.source + mine * work.source_stride;
       rows.target[r] = work.target + mine * work.target_stride;
     }
-    switch (layout) {
-      case Layout::near:
-        rows_in_blocks<false>(work, rows);
-        break;
-      case Layout::apart:
-        rows_in_blocks<true>(work, rows);
-        break;
-      case Layout::far:
-        rows_in_long(work, rows);
-        break;
-    }
+    rows_in_long(work, rows);
   }
 }
 
@@ -274,7 +177,7 @@ void horizontal(const Horizontal& work) noexcept {
 inline void vertical_block(const Vertical& work, const std::int32_t* digits, std::size_t count,
                            const std::uint8_t* source, std::uint8_t* target, __mmask64 mask) noexcept {
   const __m512i half = _mm512_set1_epi32(1 << (kPrecisionBits - 1));
-  Sums sums[4];
+  LongSums sums[4];
   for (auto& part : sums) part.begin(half);
   for (std::size_t tap = 0; tap < count; tap += 4, digits += 3) {
     __m512i row[4];
@@ -333,6 +236,6 @@ void vertical(const Vertical& work) noexcept {
 }  // namespace
 
 constinit const Variant avx512_vbmi{"avx512_vbmi",   Family::avx512, needs_avx512_vbmi, packed_size,
-                                    pack_horizontal, horizontal,     vertical};
+                                    pack_horizontal, horizontal,     vertical,          &both_passes};
 
 }  // namespace diptych::kernels::resize

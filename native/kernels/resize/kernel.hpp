@@ -56,6 +56,31 @@ struct Vertical {
   Taps taps;
 };
 
+// Both axes of an RGB picture, rows first.
+struct Fused {
+  const std::uint8_t* source = nullptr;  // at the first sample that any tap reads
+  std::size_t source_stride = 0;
+  std::size_t rows = 0;  // of the source
+  std::uint8_t* target = nullptr;
+  std::size_t target_stride = 0;
+  Taps x;
+  Taps y;
+  const std::byte* packed_rows = nullptr;
+  const std::byte* packed_columns = nullptr;
+  std::byte* between = nullptr;  // between_size() bytes for what the first pass leaves to the second
+};
+
+// What a variant has to say of both passes at once, where that is faster than one after the other.
+struct Both {
+  bool (*fits)(const Taps& x) noexcept;
+  std::size_t (*packed_rows_size)(const Taps& x) noexcept;
+  void (*pack_rows)(const Taps& x, std::byte* packed) noexcept;
+  std::size_t (*packed_columns_size)(const Taps& y) noexcept;
+  void (*pack_columns)(const Taps& y, std::byte* packed) noexcept;
+  std::size_t (*between_size)(std::size_t outputs, std::size_t rows) noexcept;
+  void (*run)(const Fused& work) noexcept;
+};
+
 struct Variant {
   std::string_view name;
   Family family;
@@ -65,6 +90,7 @@ struct Variant {
   void (*pack_horizontal)(const Taps& taps, std::size_t channels, std::byte* packed) noexcept;
   void (*horizontal)(const Horizontal& work) noexcept;
   void (*vertical)(const Vertical& work) noexcept;
+  const Both* both = nullptr;
 };
 
 // Best first, reference last.
@@ -76,6 +102,7 @@ extern const Variant reference;
 #if defined(__x86_64__)
 extern const Variant avx2;
 extern const Variant avx512;
+extern const Variant avx512_vnni;
 extern const Variant avx512_vbmi;
 #elif defined(__aarch64__)
 extern const Variant neon;

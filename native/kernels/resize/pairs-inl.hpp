@@ -5,14 +5,18 @@
 // are 16-bit factors; madd() then sums two taps at once, exactly, and the parts are joined once per output:
 //   sum = (sum of high * pixel) * 2^15 + sum of low * pixel          (mod 2^32)
 //
-// Horizontal: each 128-bit lane of a vector is a row of its own, at the same output pixel. A lane holds four
-// 32-bit sums, one per channel; a byte shuffle spreads two neighbouring pixels to [R R' G G' B B' A A'].
-// Packed coefficients: per output, for each pair of taps, two int32: (high, high') and (low, low').
+// Horizontal, RGB, outputs near each other: each 128-bit lane of a vector is four neighbouring samples of a
+// row, whose bytes a shuffle takes out of 16 of the source: [p p'] per sample, for two taps a step. Packed:
+// per vector of samples each lane's first byte (int32, padded to a vector), the shuffle, then per step the
+// high and the low weights. Horizontal, otherwise: each 128-bit lane is a row of its own, at the same output
+// pixel. A lane holds four 32-bit sums, one per channel; a byte shuffle spreads two neighbouring pixels to [R
+// R' G G' B B' A A']. Packed: per output, for each pair of taps, two int32: (high, high') and (low, low').
 //
-// `Wide` offers: kLanes; load_rows(pointers) 16 bytes of each row; shuffle, madd, add, shift_left,
-// shift_right, set1_32, set1_shuffle (one 16-byte pattern in every lane); store_pixels (4 bytes a lane, each
-// to its row); and for columns: kBytes, load, store_bytes, widen_pairs (two byte vectors -> four vectors of
-// 16-bit pairs), narrow (four vectors of 32-bit sums -> bytes, saturated, in the order of widen_pairs).
+// `Wide` offers: kLanes; load_rows(pointers) 16 bytes of each row; load_lanes(row, offsets) 16 bytes a lane;
+// shuffle, madd, add, shift_left, shift_right, set1_32, set1_shuffle (one 16-byte pattern in every lane);
+// store_pixels (4 bytes a lane, each to its row); store_rows (four rows' sums as bytes, each to its row); and
+// for columns: kBytes, load, store_bytes, widen_pairs (two byte vectors -> four vectors of 16-bit pairs),
+// narrow (four vectors of 32-bit sums -> bytes, saturated, in the order of widen_pairs).
 
 struct Split {
   std::int32_t high;
@@ -32,11 +36,139 @@ inline std::int32_t join16(std::int32_t first, std::int32_t second) noexcept {
 // Pairs of taps per output: an even number, since a step takes two of them.
 inline std::size_t pairs_of(const Taps& taps) noexcept { return (taps.stride + 3) / 4 * 2; }
 
-std::size_t packed_size(const Taps& taps, std::size_t) noexcept {
+// --- RGB with outputs near each other
+// -------------------------------------------------------------------------
+
+constexpr std::size_t kSamples = 4 * Wide::kLanes;  // of a vector
+
+inline std::size_t steps_of_near(const Taps& taps) noexcept {
+  std::int32_t most = 1;
+  for (std::size_t i = 0; i < taps.outputs; ++i) most = taps.counts[i] > most ? taps.counts[i] : most;
+  return (static_cast<std::size_t>(most) + 1) / 2;
+}
+inline std::size_t vectors_of_near(const Taps& taps) noexcept {
+  return (taps.outputs * 3 + kSamples - 1) / kSamples;
+}
+inline std::size_t near_vector_size(const Taps& taps) noexcept {
+  return (2 + 2 * steps_of_near(taps)) * Wide::kBytes;
+}
+
+// The least of the first sources of the outputs that four samples belong to.
+inline std::int32_t least_source(const Taps& taps, std::size_t sample) noexcept {
+  std::int32_t least = taps.first[sample / 3];
+  for (std::size_t i = sample / 3; i <= (sample + 3) / 3 && i < taps.outputs; ++i)
+    least = taps.first[i] < least ? taps.first[i] : least;
+  return least;
+}
+
+bool is_near(const Taps& taps, std::size_t channels) noexcept {
+  if (channels != 3) return false;
+  for (std::size_t i = 1; i < taps.outputs; ++i) {
+    const std::int32_t apart = taps.first[i] - taps.first[i - 1];
+    // Four samples belong to two outputs: the last byte of the second's tap pair is within the 16.
+    if (apart > 3 || apart < -3) return false;
+  }
+  return true;
+}
+
+void pack_near(const Taps& taps, std::byte* packed) noexcept {
+  const std::size_t steps = steps_of_near(taps);
+  for (std::size_t vector = 0; vector < vectors_of_near(taps); ++vector, packed += near_vector_size(taps)) {
+    for (std::size_t at = 0; at < kSamples; ++at) {
+      const std::size_t sample = vector * kSamples + at;
+      const std::size_t output = sample / 3;
+      std::byte* const shuffle = packed + Wide::kBytes + 4 * at;
+      std::memset(shuffle, 0x80, 4);
+      if (output >= taps.outputs) continue;
+      const std::int32_t least = least_source(taps, sample / 4 * 4);
+      const std::int32_t base = 3 * least;
+      std::memcpy(packed + at / 4 * sizeof base, &base, sizeof base);
+      const auto byte = static_cast<std::size_t>(taps.first[output] - least) * 3 + sample % 3;
+      shuffle[0] = static_cast<std::byte>(byte);
+      shuffle[2] = static_cast<std::byte>(byte + 3);
+      const std::int32_t* const weights = taps.coefficients + output * taps.stride;
+      for (std::size_t step = 0; step < steps; ++step) {
+        const Split a = split(2 * step < taps.stride ? weights[2 * step] : 0);
+        const Split b = split(2 * step + 1 < taps.stride ? weights[2 * step + 1] : 0);
+        const std::int32_t pair[2] = {join16(a.high, b.high), join16(a.low, b.low)};
+        std::byte* const of_step = packed + (2 + 2 * step) * Wide::kBytes + 4 * at;
+        std::memcpy(of_step, &pair[0], 4);
+        std::memcpy(of_step + Wide::kBytes, &pair[1], 4);
+      }
+    }
+  }
+}
+
+// kSteps is known to the compiler for the usual filters; 0 stands for any other number.
+template <std::size_t kSteps>
+void near_rows(const Horizontal& work, const std::uint8_t* const* source,
+               std::uint8_t* const* target) noexcept {
+  using V = Wide::Vector;
+  const std::size_t steps = kSteps == 0 ? steps_of_near(work.taps) : kSteps;
+  const V half = Wide::set1_32(1 << (kPrecisionBits - 1));
+  const auto* packed = reinterpret_cast<const std::uint8_t*>(work.packed);
+  const std::size_t vectors = vectors_of_near(work.taps);
+  for (std::size_t vector = 0; vector < vectors; ++vector) {
+    std::int32_t bases[Wide::kLanes];
+    std::memcpy(bases, packed, sizeof bases);
+    const V spread = Wide::load(packed + Wide::kBytes);
+    packed += 2 * Wide::kBytes;
+    V high[4] = {Wide::set1_32(0), Wide::set1_32(0), Wide::set1_32(0), Wide::set1_32(0)};
+    V low[4] = {half, half, half, half};
+    for (std::size_t step = 0; step < steps; ++step, packed += 2 * Wide::kBytes) {
+      const V high_weights = Wide::load(packed);
+      const V low_weights = Wide::load(packed + Wide::kBytes);
+      for (int r = 0; r < 4; ++r) {
+        const V pairs = Wide::shuffle(Wide::load_lanes(source[r] + 6 * step, bases), spread);
+        high[r] = Wide::add(high[r], Wide::madd(pairs, high_weights));
+        low[r] = Wide::add(low[r], Wide::madd(pairs, low_weights));
+      }
+    }
+    V sums[4];
+    for (int r = 0; r < 4; ++r) sums[r] = Wide::shift_right(Wide::add(Wide::shift_left<15>(high[r]), low[r]));
+    Wide::store_rows(sums, target, vector * kSamples);
+  }
+}
+
+void near_horizontal(const Horizontal& work) noexcept {
+  for (std::size_t row = 0; row < work.rows; row += 4) {
+    const std::uint8_t* source[4];
+    std::uint8_t* target[4];
+    for (std::size_t r = 0; r < 4; ++r) {
+      const std::size_t mine = row + r < work.rows ? row + r : work.rows - 1;  // the last row again
+      source[r] = work.source + mine * work.source_stride;
+      target[r] = work.target + mine * work.target_stride;
+    }
+    switch (steps_of_near(work.taps)) {
+      case 2:
+        near_rows<2>(work, source, target);
+        break;
+      case 4:
+        near_rows<4>(work, source, target);
+        break;
+      case 5:
+        near_rows<5>(work, source, target);
+        break;
+      default:
+        near_rows<0>(work, source, target);
+    }
+  }
+}
+
+// --- any channels, any distance
+// -------------------------------------------------------------------------------
+
+std::size_t packed_size(const Taps& taps, std::size_t channels) noexcept {
+  if (is_near(taps, channels)) return vectors_of_near(taps) * near_vector_size(taps);
   return taps.outputs * pairs_of(taps) * 2 * sizeof(std::int32_t);
 }
 
-void pack_horizontal(const Taps& taps, std::size_t, std::byte* packed) noexcept {
+void pack_horizontal(const Taps& taps, std::size_t channels, std::byte* packed) noexcept {
+  if (is_near(taps, channels)) {
+    std::memset(packed, 0, packed_size(taps, channels));
+    pack_near(taps, packed);
+    return;
+  }
   auto* out = reinterpret_cast<std::int32_t*>(packed);
   const std::size_t pairs = pairs_of(taps);
   for (std::size_t i = 0; i < taps.outputs; ++i) {
@@ -63,6 +195,10 @@ alignas(16) constexpr std::uint8_t kSpread[4][2][16] = {
 };
 
 void horizontal(const Horizontal& work) noexcept {
+  if (is_near(work.taps, work.channels)) {
+    near_horizontal(work);
+    return;
+  }
   using V = Wide::Vector;
   const std::size_t channels = work.channels;
   const std::size_t pairs = pairs_of(work.taps);
@@ -102,23 +238,23 @@ void horizontal(const Horizontal& work) noexcept {
   }
 }
 
-inline void vertical_block(const Vertical& work, std::size_t out, std::size_t x, bool whole) noexcept {
+// --- columns
+// --------------------------------------------------------------------------------------------------
+
+// `weights`: for each pair of taps, (high, high') and (low, low').
+inline void vertical_block(const Vertical& work, std::size_t count, const std::int32_t* weights,
+                           const std::uint8_t* source, std::uint8_t* target, std::size_t left) noexcept {
   using V = Wide::Vector;
-  const std::int32_t* const weights = work.taps.coefficients + out * work.taps.stride;
-  const auto count = static_cast<std::size_t>(work.taps.counts[out]);
-  const std::uint8_t* source =
-      work.source + static_cast<std::size_t>(work.taps.first[out]) * work.source_stride + x;
   const V half = Wide::set1_32(1 << (kPrecisionBits - 1));
   V high[4] = {Wide::set1_32(0), Wide::set1_32(0), Wide::set1_32(0), Wide::set1_32(0)};
   V low[4] = {half, half, half, half};
-  for (std::size_t tap = 0; tap < count; tap += 2) {
-    const bool paired = tap + 1 < count;
-    const Split a = split(weights[tap]);
-    const Split b = split(paired ? weights[tap + 1] : 0);
-    const V high_weights = Wide::set1_32(join16(a.high, b.high));
-    const V low_weights = Wide::set1_32(join16(a.low, b.low));
+  for (std::size_t tap = 0; tap < count; tap += 2, weights += 2) {
+    const V high_weights = Wide::set1_32(weights[0]);
+    const V low_weights = Wide::set1_32(weights[1]);
     V pairs[4];
-    Wide::widen_pairs(Wide::load(source), Wide::load(paired ? source + work.source_stride : source), pairs);
+    // Behind the last tap the weight is 0 and the row does not matter.
+    const std::uint8_t* const next = tap + 1 < count ? source + work.source_stride : source;
+    Wide::widen_pairs(Wide::load(source), Wide::load(next), pairs);
     for (int i = 0; i < 4; ++i) {
       high[i] = Wide::add(high[i], Wide::madd(pairs[i], high_weights));
       low[i] = Wide::add(low[i], Wide::madd(pairs[i], low_weights));
@@ -127,18 +263,34 @@ inline void vertical_block(const Vertical& work, std::size_t out, std::size_t x,
   }
   V sums[4];
   for (int i = 0; i < 4; ++i) sums[i] = Wide::shift_right(Wide::add(Wide::shift_left<15>(high[i]), low[i]));
-  std::uint8_t* const target = work.target + out * work.target_stride + x;
-  if (whole) {
+  if (left >= Wide::kBytes) {
     Wide::store_bytes(target, Wide::narrow(sums));
   } else {
-    Wide::store_bytes(target, Wide::narrow(sums), work.bytes - x);
+    Wide::store_bytes(target, Wide::narrow(sums), left);
   }
 }
 
 void vertical(const Vertical& work) noexcept {
+  // Longer filters than this shrink a picture to a 300th: left to the plain kernel.
+  constexpr std::size_t kMostTaps = 1024;
+  if (work.taps.stride > kMostTaps) {
+    reference.vertical(work);
+    return;
+  }
+  std::int32_t weights[kMostTaps + 1];
   for (std::size_t out = 0; out < work.taps.outputs; ++out) {
-    std::size_t x = 0;
-    for (; x + Wide::kBytes <= work.bytes; x += Wide::kBytes) vertical_block(work, out, x, true);
-    if (x < work.bytes) vertical_block(work, out, x, false);
+    const std::int32_t* const taps = work.taps.coefficients + out * work.taps.stride;
+    const auto count = static_cast<std::size_t>(work.taps.counts[out]);
+    for (std::size_t tap = 0; tap < count; tap += 2) {
+      const Split a = split(taps[tap]);
+      const Split b = split(tap + 1 < count ? taps[tap + 1] : 0);
+      weights[tap] = join16(a.high, b.high);
+      weights[tap + 1] = join16(a.low, b.low);
+    }
+    const std::uint8_t* const source =
+        work.source + static_cast<std::size_t>(work.taps.first[out]) * work.source_stride;
+    std::uint8_t* const target = work.target + out * work.target_stride;
+    for (std::size_t x = 0; x < work.bytes; x += Wide::kBytes)
+      vertical_block(work, count, weights, source + x, target + x, work.bytes - x);
   }
 }

@@ -6,7 +6,7 @@ namespace diptych::kernels::resize {
 
 std::span<const Variant> variants() noexcept {
 #if defined(__x86_64__)
-  static const std::array<Variant, 4> all{avx512_vbmi, avx512, avx2, reference};
+  static const std::array<Variant, 5> all{avx512_vbmi, avx512_vnni, avx512, avx2, reference};
 #elif defined(__aarch64__)
   static const std::array<Variant, 2> all{neon, reference};
 #else

@@ -20,11 +20,13 @@ export async function preprocessJob(params: Params): Promise<Job> {
   const decode = reader.optional('decode', 'exact') === 'fast' ? 'fast' : 'exact';
   const spec = reader.has('spec') ? resolveSpec(reader.raw('spec')) : resolveSpec();
   const items: readonly PreprocessItem[] = await readAll(reader.strings('files'));
+  const { length } = (await preprocess(items, { spec, workers, decode })).data;
+  const out = new Float32Array(length);
   let found: { readonly data: Float32Array; readonly shape: readonly number[] } | null = null;
   return {
-    settings: `preprocess, decode ${decode}, ${String(workers)} worker(s), ${jpegDecoder()}`,
+    settings: `preprocess into the same buffer, decode ${decode}, ${String(workers)} worker(s), ${jpegDecoder()}`,
     run: async () => {
-      found = await preprocess(items, { spec, workers, decode });
+      found = await preprocess(items, { spec, workers, decode, out });
     },
     output: () => found ?? { data: new Float32Array(0), shape: [0] },
   };
