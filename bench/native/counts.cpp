@@ -80,14 +80,16 @@ void add_normalise(std::vector<Kernel>& all) {
   }
 }
 
-// --- resize: RGB, 64 outputs of 12 taps each, along 8 rows and down 64 columns of 200 bytes
-// -----------------
+// --- resize: RGB, 32 outputs of 12 taps each, along 8 rows, down columns of 100 bytes, and both
+// ----------------
 
 struct ResizeWork {
   static constexpr std::size_t outputs = 32, count = 12, rows = 8, bytes = 100, stride = 1024;
   AlignedBuffer<std::int32_t> first, counts, coefficients;
   AlignedBuffer<std::uint8_t> source, target;
   resize::Taps taps;
+  // For both passes at once: all source rows that the outputs read.
+  static constexpr std::size_t source_rows = 2 * outputs + count;
 
   ResizeWork() {
     taps = {outputs, count, filled(first, outputs), filled(counts, outputs),
@@ -96,10 +98,33 @@ struct ResizeWork {
       first.data()[i] = static_cast<std::int32_t>(2 * i);
       counts.data()[i] = static_cast<std::int32_t>(count);
     }
-    filled(source, stride * (2 * outputs + count) + resize::kReadOverrun);
+    filled(source, stride * source_rows + resize::kReadOverrun);
     filled(target, stride * outputs + resize::kReadOverrun);
   }
 };
+
+// What a variant packs for both passes.
+struct BothWork {
+  AlignedBuffer<std::byte> rows, columns, between;
+
+  BothWork(const resize::Both& both, const resize::Taps& taps) {
+    if (!rows.reserve(both.packed_rows_size(taps)) || !columns.reserve(both.packed_columns_size(taps)) ||
+        !between.reserve(both.between_size(taps.outputs, ResizeWork::source_rows)))
+      std::abort();
+    both.pack_rows(taps, rows.data());
+    both.pack_columns(taps, columns.data());
+  }
+};
+
+void add_both(std::vector<Kernel>& all, const resize::Variant& variant, ResizeWork& work) {
+  if (variant.both == nullptr) return;
+  const auto own = std::make_shared<BothWork>(*variant.both, work.taps);
+  all.push_back({"resize.both." + std::string(variant.name), [&variant, &work, own] {
+                   variant.both->run({work.source.data(), ResizeWork::stride, ResizeWork::source_rows,
+                                      work.target.data(), ResizeWork::stride, work.taps, work.taps,
+                                      own->rows.data(), own->columns.data(), own->between.data()});
+                 }});
+}
 
 void add_resize(std::vector<Kernel>& all) {
   static ResizeWork work;
@@ -119,6 +144,7 @@ void add_resize(std::vector<Kernel>& all) {
                      variant.vertical({work.source.data(), ResizeWork::stride, work.target.data(),
                                        ResizeWork::stride, ResizeWork::bytes, work.taps});
                    }});
+    add_both(all, variant, work);
   }
 }
 

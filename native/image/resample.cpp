@@ -110,7 +110,6 @@ bool fused(const AxisPair& axes, PassBuffers buffers, View& view, Status& status
   if (both == nullptr || view.channels != 3 || axes.columns_first || !resampled(axes.x) || !resampled(axes.y))
     return false;
   const auto x = resample_axis(axes.x);
-  if (!both->fits(x->taps())) return false;
   const auto y = resample_axis(axes.y);
   const std::size_t stride = 3 * x->outputs();
   if (!reserve(buffers.first, 1, both->between_size(x->outputs(), view.height)) ||

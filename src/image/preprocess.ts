@@ -77,8 +77,11 @@ const nullable =
     value === null ? null : reader(value, name);
 
 const pixels: Reader<Pixels> = (value, name) => {
-  if (value instanceof Float32Array || value instanceof Uint16Array || value instanceof Uint8Array) return value;
-  throw new DiptychError('BAD_OPTION', 'must be a Float32Array, a Uint16Array or a Uint8Array', { input: name });
+  if (value instanceof Float32Array || value instanceof Uint16Array || value instanceof Uint8Array)
+    return value;
+  throw new DiptychError('BAD_OPTION', 'must be a Float32Array, a Uint16Array or a Uint8Array', {
+    input: name,
+  });
 };
 
 const resolveOptions = (options: unknown): Resolved =>
@@ -159,9 +162,13 @@ function target({ out, output }: Resolved, length: number): Pixels {
   if (out === null) return allocate(output, length);
   if (!(out instanceof ARRAYS[output])) {
     const wanted = ARRAYS[output].name;
-    throw new DiptychError('BAD_OPTION', `must be a ${wanted} for output '${output}', not a ${out.constructor.name}`, {
-      input: 'out',
-    });
+    throw new DiptychError(
+      'BAD_OPTION',
+      `must be a ${wanted} for output '${output}', not a ${out.constructor.name}`,
+      {
+        input: 'out',
+      },
+    );
   }
   if (out.length < length) {
     throw new DiptychError(

@@ -97,16 +97,13 @@ void check_both(const kernels::resize::Variant& variant) {
   const kernels::resize::Both* const both = variant.both;
   if (both == nullptr) return;
   Random random(13);
-  std::size_t checked = 0;
   for (const std::size_t outputs : kSizes) {
     for (const std::size_t most : {1u, 4u, 5u, 9u, 13u, 24u, 40u, 60u}) {
-      // Outputs at most a few sources apart, as those of a resize are: others do not fit.
-      const std::size_t width = random.between(1, outputs * 9 + most);
+      // Outputs near each other, apart, and far.
+      const std::size_t width = random.between(1, outputs * random.between(1, 15) + most);
       const std::size_t rows = random.between(1, 70);
       const OwnedTaps x = random_taps(random, outputs, width, most);
       const OwnedTaps y = random_taps(random, random.between(1, 20), rows, most);
-      if (!both->fits(x.taps)) continue;
-      ++checked;
       const std::size_t source_stride = width * 3 + random.between(0, 5);
       const std::size_t between_stride = outputs * 3 + kernels::resize::kOverrun;
       const std::size_t target_stride = outputs * 3 + random.between(0, 5);
@@ -130,7 +127,6 @@ void check_both(const kernels::resize::Variant& variant) {
       CHECK_EQUAL(static_cast<int>(actual.back()), 77);  // nothing written behind the last row
     }
   }
-  CHECK(checked > 40);
 }
 
 void check_vertical(const kernels::resize::Variant& variant) {

@@ -33,7 +33,10 @@ describe('preprocess into an array of the caller', () => {
     ['too small', new Float32Array(SLOT - 1), 'float32' as const],
     ['of another type', new Float32Array(SLOT), 'float16' as const],
   ])('%s: BAD_OPTION', async (_, out, output) => {
-    await expect(preprocess([photo], { out, output })).rejects.toMatchObject({ code: 'BAD_OPTION', input: 'out' });
+    await expect(preprocess([photo], { out, output })).rejects.toMatchObject({
+      code: 'BAD_OPTION',
+      input: 'out',
+    });
   });
 
   test('no array at all: BAD_OPTION', async () => {

@@ -44,6 +44,15 @@ class Gather {
     const __m512i used = _mm512_setr_epi32(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 3, 7, 11, 15);
     return _mm512_permutexvar_epi32(used, quads);
   }
+  // The sum over four 128-bit lanes, for four rows at once.
+  static inline __m512i sum_outputs(const __m512i* rows) noexcept {
+    const __m512i first = _mm512_add_epi32(_mm512_shuffle_i32x4(rows[0], rows[1], 0x44),
+                                           _mm512_shuffle_i32x4(rows[0], rows[1], 0xee));
+    const __m512i second = _mm512_add_epi32(_mm512_shuffle_i32x4(rows[2], rows[3], 0x44),
+                                            _mm512_shuffle_i32x4(rows[2], rows[3], 0xee));
+    return _mm512_add_epi32(_mm512_shuffle_i32x4(first, second, 0x88),
+                            _mm512_shuffle_i32x4(first, second, 0xdd));
+  }
 
  private:
   __m512i words_;

@@ -72,7 +72,6 @@ struct Fused {
 
 // What a variant has to say of both passes at once, where that is faster than one after the other.
 struct Both {
-  bool (*fits)(const Taps& x) noexcept;
   std::size_t (*packed_rows_size)(const Taps& x) noexcept;
   void (*pack_rows)(const Taps& x, std::byte* packed) noexcept;
   std::size_t (*packed_columns_size)(const Taps& y) noexcept;

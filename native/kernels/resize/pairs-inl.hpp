@@ -5,7 +5,7 @@
 // are 16-bit factors; madd() then sums two taps at once, exactly, and the parts are joined once per output:
 //   sum = (sum of high * pixel) * 2^15 + sum of low * pixel          (mod 2^32)
 //
-// Horizontal, RGB, outputs near each other: each 128-bit lane of a vector is four neighbouring samples of a
+// Horizontal, outputs near each other: each 128-bit lane of a vector is four neighbouring samples of a
 // row, whose bytes a shuffle takes out of 16 of the source: [p p'] per sample, for two taps a step. Packed:
 // per vector of samples each lane's first byte (int32, padded to a vector), the shuffle, then per step the
 // high and the low weights. Horizontal, otherwise: each 128-bit lane is a row of its own, at the same output
@@ -46,46 +46,54 @@ inline std::size_t steps_of_near(const Taps& taps) noexcept {
   for (std::size_t i = 0; i < taps.outputs; ++i) most = taps.counts[i] > most ? taps.counts[i] : most;
   return (static_cast<std::size_t>(most) + 1) / 2;
 }
-inline std::size_t vectors_of_near(const Taps& taps) noexcept {
-  return (taps.outputs * 3 + kSamples - 1) / kSamples;
+inline std::size_t vectors_of_near(const Taps& taps, std::size_t channels) noexcept {
+  return (taps.outputs * channels + kSamples - 1) / kSamples;
 }
 inline std::size_t near_vector_size(const Taps& taps) noexcept {
   return (2 + 2 * steps_of_near(taps)) * Wide::kBytes;
 }
 
-// The least of the first sources of the outputs that four samples belong to.
-inline std::int32_t least_source(const Taps& taps, std::size_t sample) noexcept {
-  std::int32_t least = taps.first[sample / 3];
-  for (std::size_t i = sample / 3; i <= (sample + 3) / 3 && i < taps.outputs; ++i)
-    least = taps.first[i] < least ? taps.first[i] : least;
-  return least;
-}
-
-bool is_near(const Taps& taps, std::size_t channels) noexcept {
-  if (channels != 3) return false;
-  for (std::size_t i = 1; i < taps.outputs; ++i) {
-    const std::int32_t apart = taps.first[i] - taps.first[i - 1];
-    // Four samples belong to two outputs: the last byte of the second's tap pair is within the 16.
-    if (apart > 3 || apart < -3) return false;
+// The least and the greatest first source of the outputs that four samples belong to.
+struct Reach {
+  std::int32_t least;
+  std::int32_t most;
+};
+inline Reach reach_of(const Taps& taps, std::size_t channels, std::size_t sample) noexcept {
+  const std::size_t begin = sample / channels;
+  Reach reach{taps.first[begin], taps.first[begin]};
+  for (std::size_t i = begin; i <= (sample + 3) / channels && i < taps.outputs; ++i) {
+    reach.least = taps.first[i] < reach.least ? taps.first[i] : reach.least;
+    reach.most = taps.first[i] > reach.most ? taps.first[i] : reach.most;
   }
-  return true;
+  return reach;
 }
 
-void pack_near(const Taps& taps, std::byte* packed) noexcept {
+// Whether the pairs of taps of any four samples lie within 16 bytes, and nothing is read further behind the
+// source than may be.
+bool is_near(const Taps& taps, std::size_t channels) noexcept {
+  for (std::size_t sample = 0; sample < taps.outputs * channels; sample += 4) {
+    const Reach reach = reach_of(taps, channels, sample);
+    if (static_cast<std::size_t>(reach.most - reach.least + 2) * channels > 16) return false;
+  }
+  return steps_of_near(taps) * 2 * channels + 16 <= kReadOverrun;
+}
+
+void pack_near(const Taps& taps, std::size_t channels, std::byte* packed) noexcept {
   const std::size_t steps = steps_of_near(taps);
-  for (std::size_t vector = 0; vector < vectors_of_near(taps); ++vector, packed += near_vector_size(taps)) {
+  for (std::size_t vector = 0; vector < vectors_of_near(taps, channels);
+       ++vector, packed += near_vector_size(taps)) {
     for (std::size_t at = 0; at < kSamples; ++at) {
       const std::size_t sample = vector * kSamples + at;
-      const std::size_t output = sample / 3;
+      const std::size_t output = sample / channels;
       std::byte* const shuffle = packed + Wide::kBytes + 4 * at;
       std::memset(shuffle, 0x80, 4);
       if (output >= taps.outputs) continue;
-      const std::int32_t least = least_source(taps, sample / 4 * 4);
-      const std::int32_t base = 3 * least;
+      const std::int32_t least = reach_of(taps, channels, sample / 4 * 4).least;
+      const std::int32_t base = static_cast<std::int32_t>(channels) * least;
       std::memcpy(packed + at / 4 * sizeof base, &base, sizeof base);
-      const auto byte = static_cast<std::size_t>(taps.first[output] - least) * 3 + sample % 3;
+      const auto byte = static_cast<std::size_t>(taps.first[output] - least) * channels + sample % channels;
       shuffle[0] = static_cast<std::byte>(byte);
-      shuffle[2] = static_cast<std::byte>(byte + 3);
+      shuffle[2] = static_cast<std::byte>(byte + channels);
       const std::int32_t* const weights = taps.coefficients + output * taps.stride;
       for (std::size_t step = 0; step < steps; ++step) {
         const Split a = split(2 * step < taps.stride ? weights[2 * step] : 0);
@@ -107,7 +115,8 @@ void near_rows(const Horizontal& work, const std::uint8_t* const* source,
   const std::size_t steps = kSteps == 0 ? steps_of_near(work.taps) : kSteps;
   const V half = Wide::set1_32(1 << (kPrecisionBits - 1));
   const auto* packed = reinterpret_cast<const std::uint8_t*>(work.packed);
-  const std::size_t vectors = vectors_of_near(work.taps);
+  const std::size_t vectors = vectors_of_near(work.taps, work.channels);
+  const std::size_t advance = 2 * work.channels;
   for (std::size_t vector = 0; vector < vectors; ++vector) {
     std::int32_t bases[Wide::kLanes];
     std::memcpy(bases, packed, sizeof bases);
@@ -119,7 +128,7 @@ void near_rows(const Horizontal& work, const std::uint8_t* const* source,
       const V high_weights = Wide::load(packed);
       const V low_weights = Wide::load(packed + Wide::kBytes);
       for (int r = 0; r < 4; ++r) {
-        const V pairs = Wide::shuffle(Wide::load_lanes(source[r] + 6 * step, bases), spread);
+        const V pairs = Wide::shuffle(Wide::load_lanes(source[r] + advance * step, bases), spread);
         high[r] = Wide::add(high[r], Wide::madd(pairs, high_weights));
         low[r] = Wide::add(low[r], Wide::madd(pairs, low_weights));
       }
@@ -159,14 +168,14 @@ void near_horizontal(const Horizontal& work) noexcept {
 // -------------------------------------------------------------------------------
 
 std::size_t packed_size(const Taps& taps, std::size_t channels) noexcept {
-  if (is_near(taps, channels)) return vectors_of_near(taps) * near_vector_size(taps);
+  if (is_near(taps, channels)) return vectors_of_near(taps, channels) * near_vector_size(taps);
   return taps.outputs * pairs_of(taps) * 2 * sizeof(std::int32_t);
 }
 
 void pack_horizontal(const Taps& taps, std::size_t channels, std::byte* packed) noexcept {
   if (is_near(taps, channels)) {
     std::memset(packed, 0, packed_size(taps, channels));
-    pack_near(taps, packed);
+    pack_near(taps, channels, packed);
     return;
   }
   auto* out = reinterpret_cast<std::int32_t*>(packed);

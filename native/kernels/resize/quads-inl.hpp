@@ -79,17 +79,26 @@ inline std::size_t reach_of(const Taps& taps) noexcept {
   return (static_cast<std::size_t>(widest) + 4) * 3;
 }
 
-// Outputs near enough, and nothing read further behind the source than may be.
-bool fits(const Taps& x) noexcept {
+// Outputs near enough for blocks, and nothing read further behind the source than may be.
+inline bool in_blocks(const Taps& x) noexcept {
   return reach_of(x) <= 2 * kVector && 12 * steps_of_rows(x) + 2 * kVector <= kReadOverrun;
 }
 
-std::size_t packed_rows_size(const Taps& x) noexcept {
-  return bases_size(x) + blocks_of_rows(x) * (Gather::kPatterns + steps_of_rows(x) * 3) * kVector;
+constexpr std::size_t kFarTaps = 4 * Gather::kBlock;
+inline std::size_t far_steps(const Taps& taps, std::size_t output) noexcept {
+  return (static_cast<std::size_t>(taps.counts[output]) + kFarTaps - 1) / kFarTaps;
 }
 
-void pack_rows(const Taps& x, std::byte* packed) noexcept {
-  std::memset(packed, 0, packed_rows_size(x));
+// The digits of one tap into vectors of the highest, the middle and the lowest ones, `apart` bytes from each
+// other.
+inline void put_digits(std::byte* vectors, std::size_t apart, std::size_t lane, std::size_t tap,
+                       std::int32_t coefficient) noexcept {
+  const Digits digits = digits_of(coefficient);
+  for (std::size_t d = 0; d < 3; ++d)
+    std::memcpy(vectors + (2 - d) * apart + 4 * lane + tap, &digits.of[d], 1);
+}
+
+void pack_blocks(const Taps& x, std::byte* packed) noexcept {
   const std::size_t steps = steps_of_rows(x);
   std::byte* out = packed + bases_size(x);
   for (std::size_t block = 0; block < blocks_of_rows(x); ++block) {
@@ -100,15 +109,43 @@ void pack_rows(const Taps& x, std::byte* packed) noexcept {
       const std::size_t output = block * Gather::kBlock + i;
       Gather::put_pattern(out, i, static_cast<std::size_t>(x.first[output] - least));
       for (std::size_t tap = 0; tap < 4 * steps; ++tap) {
-        const Digits digits = digits_of(weight(x, output, tap));
-        for (std::size_t d = 0; d < 3; ++d) {
-          std::byte* const vector = out + (Gather::kPatterns + (2 - d) * steps + tap / 4) * kVector;
-          for (std::size_t channel = 0; channel < 3; ++channel)
-            std::memcpy(vector + 4 * Gather::lane(i, channel) + tap % 4, &digits.of[d], 1);
-        }
+        std::byte* const vectors = out + (Gather::kPatterns + tap / 4) * kVector;
+        for (std::size_t channel = 0; channel < 3; ++channel)
+          put_digits(vectors, steps * kVector, Gather::lane(i, channel), tap % 4, weight(x, output, tap));
       }
     }
     out += (Gather::kPatterns + steps * 3) * kVector;
+  }
+}
+
+void pack_far(const Taps& x, std::byte* packed) noexcept {
+  for (std::size_t i = 0; i < Gather::kBlock; ++i) Gather::put_pattern(packed, i, 4 * i);
+  std::byte* out = packed + Gather::kPatterns * kVector;
+  for (std::size_t output = 0; output < x.outputs; ++output) {
+    for (std::size_t step = 0; step < far_steps(x, output); ++step, out += 3 * kVector) {
+      for (std::size_t tap = 0; tap < kFarTaps; ++tap) {
+        for (std::size_t channel = 0; channel < 3; ++channel)
+          put_digits(out, kVector, Gather::lane(tap / 4, channel), tap % 4,
+                     weight(x, output, step * kFarTaps + tap));
+      }
+    }
+  }
+}
+
+std::size_t packed_rows_size(const Taps& x) noexcept {
+  if (in_blocks(x))
+    return bases_size(x) + blocks_of_rows(x) * (Gather::kPatterns + steps_of_rows(x) * 3) * kVector;
+  std::size_t steps = 0;
+  for (std::size_t output = 0; output < x.outputs; ++output) steps += far_steps(x, output);
+  return (Gather::kPatterns + 3 * steps) * kVector;
+}
+
+void pack_rows(const Taps& x, std::byte* packed) noexcept {
+  std::memset(packed, 0, packed_rows_size(x));
+  if (in_blocks(x)) {
+    pack_blocks(x, packed);
+  } else {
+    pack_far(x, packed);
   }
 }
 
@@ -140,10 +177,8 @@ void pack_columns(const Taps& y, std::byte* packed) noexcept {
     std::memcpy(packed + output * sizeof column, &column, sizeof column);
     const auto before = static_cast<std::size_t>(y.first[output]) % 4;
     for (std::size_t tap = 0; tap < static_cast<std::size_t>(y.counts[output]); ++tap) {
-      const Digits digits = digits_of(weight(y, output, tap));
       const std::size_t place = before + tap;
-      for (std::size_t d = 0; d < 3; ++d)
-        std::memcpy(words + (at + (2 - d) * column.steps + place / 4) * 4 + place % 4, &digits.of[d], 1);
+      put_digits(words + 4 * at, 4 * std::size_t{column.steps}, place / 4, place % 4, weight(y, output, tap));
     }
     at += 3 * column.steps;
   }
@@ -164,15 +199,17 @@ inline __m512i load(const void* at) noexcept { return _mm512_loadu_si512(at); }
 // wait for each other.
 struct Sums {
   __m512i of[3];
-  inline void begin() noexcept {
+  inline void begin(std::int32_t start) noexcept {
     of[0] = of[1] = _mm512_setzero_si512();
-    of[2] = _mm512_set1_epi32(1 << (kPrecisionBits - 1));
+    of[2] = _mm512_set1_epi32(start);
   }
   [[nodiscard]] inline __m512i total() const noexcept {
     const __m512i upper = _mm512_add_epi32(_mm512_slli_epi32(of[0], 8), of[1]);
-    return _mm512_srai_epi32(_mm512_add_epi32(_mm512_slli_epi32(upper, 8), of[2]), kPrecisionBits);
+    return _mm512_add_epi32(_mm512_slli_epi32(upper, 8), of[2]);
   }
+  [[nodiscard]] inline __m512i value() const noexcept { return _mm512_srai_epi32(total(), kPrecisionBits); }
 };
+constexpr std::int32_t kHalf = 1 << (kPrecisionBits - 1);
 
 // Four rows' sums to the quads of a block's samples.
 inline void store_quads(const __m512i* values, std::byte* out) noexcept {
@@ -189,7 +226,7 @@ template <bool kApart>
   const Gather gather(packed);
   const std::byte* const digits = packed + Gather::kPatterns * kVector;
   Sums sums[kRows];
-  for (auto& sum : sums) sum.begin();
+  for (auto& sum : sums) sum.begin(kHalf);
   for (std::size_t step = 0; step < steps; ++step) {
     __m512i pixels[kRows];
     for (std::size_t r = 0; r < kRows; ++r) pixels[r] = gather.load<kApart>(sources[r] + base + 12 * step);
@@ -200,7 +237,7 @@ template <bool kApart>
     }
   }
   __m512i values[kRows];
-  for (std::size_t r = 0; r < kRows; ++r) values[r] = sums[r].total();
+  for (std::size_t r = 0; r < kRows; ++r) values[r] = sums[r].value();
   store_quads(values, out);
 }
 
@@ -228,6 +265,41 @@ void rows_to_quads(const Fused& work) noexcept {
   }
 }
 
+void far_rows_to_quads(const Fused& work) noexcept {
+  const Gather gather(work.packed_rows);
+  const std::size_t stride = quad_stride(work.x.outputs);
+  for (std::size_t row = 0; row < work.rows; row += kRows) {
+    const std::byte* digits = work.packed_rows + Gather::kPatterns * kVector;
+    std::byte* out = work.between + row / kRows * stride;
+    for (std::size_t output = 0; output < work.x.outputs; ++output, out += 12) {
+      const std::size_t steps = far_steps(work.x, output);
+      const std::size_t base = static_cast<std::size_t>(work.x.first[output]) * 3;
+      Sums sums[kRows];
+      for (auto& sum : sums) sum.begin(0);
+      for (std::size_t step = 0; step < steps; ++step, digits += 3 * kVector) {
+        __m512i pixels[kRows];
+        for (std::size_t r = 0; r < kRows; ++r) {
+          const std::size_t mine = row + r < work.rows ? row + r : work.rows - 1;
+          pixels[r] =
+              gather.load<false>(work.source + mine * work.source_stride + base + 3 * kFarTaps * step);
+        }
+        for (std::size_t d = 0; d < 3; ++d) {
+          const __m512i weights = load(digits + d * kVector);
+          for (std::size_t r = 0; r < kRows; ++r)
+            sums[r].of[d] = _mm512_dpbusd_epi32(sums[r].of[d], pixels[r], weights);
+        }
+      }
+      __m512i totals[kRows];
+      for (std::size_t r = 0; r < kRows; ++r) totals[r] = sums[r].total();
+      const __m512i sum = _mm512_add_epi32(Gather::sum_outputs(totals), _mm512_set1_epi32(kHalf));
+      const __m512i value = _mm512_max_epi32(_mm512_srai_epi32(sum, kPrecisionBits), _mm512_setzero_si512());
+      const __m128i transpose = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(out),
+                       _mm_shuffle_epi8(_mm512_cvtusepi32_epi8(value), transpose));
+    }
+  }
+}
+
 inline void store_samples(const __m512i* sums, std::uint8_t* target, std::size_t left) noexcept {
   const __m512i bytes =
       _mm512_packus_epi16(_mm512_packs_epi32(sums[0], sums[1]), _mm512_packs_epi32(sums[2], sums[3]));
@@ -246,7 +318,7 @@ void column_row(const std::byte* quads, std::size_t stride, const std::byte* dig
   const std::size_t steps = kSteps == 0 ? any_steps : kSteps;
   for (std::size_t x = 0; x < samples; x += kVector) {
     Sums sums[4];
-    for (auto& sum : sums) sum.begin();
+    for (auto& sum : sums) sum.begin(kHalf);
     for (std::size_t step = 0; step < steps; ++step) {
       const std::byte* const at = quads + step * stride + 4 * x;
       for (std::size_t d = 0; d < 3; ++d) {
@@ -258,7 +330,7 @@ void column_row(const std::byte* quads, std::size_t stride, const std::byte* dig
       }
     }
     __m512i values[4];
-    for (std::size_t part = 0; part < 4; ++part) values[part] = sums[part].total();
+    for (std::size_t part = 0; part < 4; ++part) values[part] = sums[part].value();
     store_samples(values, target + x, samples - x);
   }
 }
@@ -309,7 +381,9 @@ void all_rows(const Fused& work) noexcept {
 }
 
 void fused(const Fused& work) noexcept {
-  if (reach_of(work.x) <= kVector) {
+  if (!in_blocks(work.x)) {
+    far_rows_to_quads(work);
+  } else if (reach_of(work.x) <= kVector) {
     all_rows<false>(work);
   } else {
     all_rows<true>(work);
@@ -317,5 +391,5 @@ void fused(const Fused& work) noexcept {
   quads_to_columns(work);
 }
 
-constexpr Both both_passes{fits,         packed_rows_size, pack_rows, packed_columns_size,
-                           pack_columns, between_size,     fused};
+constexpr Both both_passes{packed_rows_size, pack_rows,    packed_columns_size,
+                           pack_columns,     between_size, fused};
