@@ -121,8 +121,9 @@ void add_both(std::vector<Kernel>& all, const resize::Variant& variant, ResizeWo
   const auto own = std::make_shared<BothWork>(*variant.both, work.taps);
   all.push_back({"resize.both." + std::string(variant.name), [&variant, &work, own] {
                    variant.both->run({work.source.data(), ResizeWork::stride, ResizeWork::source_rows,
-                                      work.target.data(), ResizeWork::stride, work.taps, work.taps,
-                                      own->rows.data(), own->columns.data(), own->between.data()});
+                                      nullptr, ResizeWork::source_rows, work.target.data(),
+                                      ResizeWork::stride, work.taps, work.taps, own->rows.data(),
+                                      own->columns.data(), own->between.data()});
                  }});
 }
 

@@ -84,6 +84,9 @@ struct Picture {
   std::size_t height = 0;
   std::size_t stride = 0;  // bytes
   std::uint8_t* pixels = nullptr;
+  // Pixels that are lent, with nothing readable behind them: rows from `tail_row` on are a copy, here.
+  const std::uint8_t* tail = nullptr;
+  std::size_t tail_row = 0;
 };
 
 }  // namespace diptych::image

@@ -234,6 +234,29 @@ Status run(Bytes bytes, const Spec& spec, const Options& options, const Slot& sl
   return finish(spec, header, turn, geometry, axes, picture, slot);
 }
 
+// The caller's pixels as a picture. Kernels read a little further than the last row, which a scratch buffer
+// allows and the caller's memory does not: where the first pass goes along rows, only the last rows are
+// copied, else all of them.
+Status lend_picture(Bytes pixels, const Header& header, const AxisPair& axes, Scratch& scratch,
+                    Picture& picture) {
+  const std::size_t stride = 3 * header.width;
+  const std::size_t whole = pixels.size() - std::min(pixels.size(), kernels::resize::kReadOverrun);
+  const bool rows_first = !axes.columns_first && axes.x.from != axes.x.to && axes.x.filter != Filter::nearest;
+  const std::size_t lent = rows_first ? whole / stride : 0;
+  Header rest = header;
+  rest.height = header.height - lent;
+  if (Status status = allocate_picture(rest, scratch, picture); !status.ok()) return status;
+  std::memcpy(picture.pixels, pixels.data() + lent * stride, pixels.size() - lent * stride);
+  picture.height = picture.region.height = header.height;
+  if (lent > 0) {
+    picture.tail = picture.pixels;
+    picture.tail_row = lent;
+    // Nothing writes to a picture of mode RGB that is resized along rows.
+    picture.pixels = const_cast<std::uint8_t*>(pixels.data());
+  }
+  return Status::good();
+}
+
 }  // namespace
 
 std::string_view format_name(Format format) noexcept {
@@ -268,12 +291,11 @@ void preprocess_rgb(Bytes pixels, std::size_t width, std::size_t height, const S
   Geometry geometry;
   report.status = plan_geometry(spec, width, height, geometry);
   if (!report.status.ok()) return;
-  Picture picture;
-  report.status = allocate_picture(header, Scratch::of_this_thread(), picture);
-  if (!report.status.ok()) return;
-  std::memcpy(picture.pixels, pixels.data(), pixels.size());
   AxisPair axes = plan_axes(header, {}, geometry, spec.filter, spec.rgb_after);
   axes.columns_first = columns_first(axes, {});
+  Picture picture;
+  report.status = lend_picture(pixels, header, axes, Scratch::of_this_thread(), picture);
+  if (!report.status.ok()) return;
   report.status = finish(spec, header, {}, geometry, axes, picture, slot);
   Scratch::of_this_thread().give_back();
 }

@@ -73,8 +73,15 @@ bool pass_x(const AxisKey& key, std::size_t source_begin, base::AlignedBuffer<st
     }
   } else {
     const auto axis = resample_axis(key);
-    kernels::resize::active().horizontal({view.pixels, view.stride, buffer.data(), stride, view.height,
-                                          view.channels, axis->taps(), axis->packed(view.channels)});
+    const auto rows = [&](const std::uint8_t* from, std::size_t begin, std::size_t end) {
+      if (begin < end)
+        kernels::resize::active().horizontal({from, view.stride, buffer.data() + begin * stride, stride,
+                                              end - begin, view.channels, axis->taps(),
+                                              axis->packed(view.channels)});
+    };
+    const std::size_t tail_row = std::min(view.tail_row, view.height);
+    rows(view.pixels, 0, tail_row);
+    rows(view.tail, tail_row, view.height);
   }
   view = {buffer.data(), stride, outputs, view.height, view.channels};
   return true;
@@ -117,8 +124,8 @@ bool fused(const AxisPair& axes, PassBuffers buffers, View& view, Status& status
     status = no_memory();
     return true;
   }
-  both->run({view.pixels, view.stride, view.height, buffers.second.data(), stride, x->taps(), y->taps(),
-             x->packed_rows(*both), y->packed_columns(*both),
+  both->run({view.pixels, view.stride, view.height, view.tail, view.tail_row, buffers.second.data(), stride,
+             x->taps(), y->taps(), x->packed_rows(*both), y->packed_columns(*both),
              reinterpret_cast<std::byte*>(buffers.first.data())});
   view = {buffers.second.data(), stride, x->outputs(), y->outputs(), 3};
   return true;
@@ -229,6 +236,11 @@ Status resample(const Picture& picture, const AxisPair& axes, PassBuffers buffer
   const std::size_t top = need.top - picture.region.top;
   result = {picture.pixels + top * picture.stride + left * channels, picture.stride, need.width, need.height,
             channels};
+  if (picture.tail != nullptr) {
+    const std::size_t row = std::max(picture.tail_row, need.top);
+    result.tail = picture.tail + (row - picture.tail_row) * picture.stride + left * channels;
+    result.tail_row = row - need.top;
+  }
   Status status = Status::good();
   if (fused(axes, buffers, result, status)) return status;
   const bool good = axes.columns_first ? pass_y(axes.y, need.top, buffers.first, result) &&

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "base/aligned_buffer.hpp"
 #include "base/status.hpp"
@@ -18,6 +19,9 @@ struct View {
   std::size_t width = 0;
   std::size_t height = 0;
   std::size_t channels = 0;
+  // Rows from `tail_row` on are here instead (see Picture).
+  const std::uint8_t* tail = nullptr;
+  std::size_t tail_row = std::numeric_limits<std::size_t>::max();
 };
 
 // Both axes in the picture's stored order; the first key is along rows. `columns_first` is Pillow's order for

@@ -121,8 +121,9 @@ void check_both(const kernels::resize::Variant& variant) {
       std::byte* const packed_columns = aligned(buffers[1], both->packed_columns_size(y.taps));
       both->pack_rows(x.taps, packed_rows);
       both->pack_columns(y.taps, packed_columns);
-      both->run({source.all.data(), source_stride, rows, actual.data(), target_stride, x.taps, y.taps,
-                 packed_rows, packed_columns, aligned(buffers[2], both->between_size(outputs, rows))});
+      both->run({source.all.data(), source_stride, rows, nullptr, rows, actual.data(), target_stride, x.taps,
+                 y.taps, packed_rows, packed_columns,
+                 aligned(buffers[2], both->between_size(outputs, rows))});
       CHECK(std::equal(expected.begin(), expected.end(), actual.begin()));
       CHECK_EQUAL(static_cast<int>(actual.back()), 77);  // nothing written behind the last row
     }

@@ -61,6 +61,9 @@ struct Fused {
   const std::uint8_t* source = nullptr;  // at the first sample that any tap reads
   std::size_t source_stride = 0;
   std::size_t rows = 0;  // of the source
+  // Rows from `tail_row` on are here instead: the end of a source behind which nothing may be read.
+  const std::uint8_t* tail = nullptr;
+  std::size_t tail_row = 0;
   std::uint8_t* target = nullptr;
   std::size_t target_stride = 0;
   Taps x;

@@ -211,6 +211,13 @@ struct Sums {
 };
 constexpr std::int32_t kHalf = 1 << (kPrecisionBits - 1);
 
+// Behind the last row the weights are 0: the last row again.
+inline const std::uint8_t* source_row(const Fused& work, std::size_t row) noexcept {
+  const std::size_t mine = row < work.rows ? row : work.rows - 1;
+  return mine < work.tail_row ? work.source + mine * work.source_stride
+                              : work.tail + (mine - work.tail_row) * work.source_stride;
+}
+
 // Four rows' sums to the quads of a block's samples.
 inline void store_quads(const __m512i* values, std::byte* out) noexcept {
   const __m512i bytes =
@@ -249,10 +256,7 @@ void rows_to_quads(const Fused& work) noexcept {
   const std::size_t steps = kSteps == 0 ? steps_of_rows(work.x) : kSteps;
   for (std::size_t row = 0; row < work.rows; row += kRows) {
     const std::uint8_t* sources[kRows];
-    for (std::size_t r = 0; r < kRows; ++r) {
-      // Behind the last row the weights are 0: the last row again.
-      sources[r] = work.source + (row + r < work.rows ? row + r : work.rows - 1) * work.source_stride;
-    }
+    for (std::size_t r = 0; r < kRows; ++r) sources[r] = source_row(work, row + r);
     const std::byte* packed = work.packed_rows + bases_size(work.x);
     std::byte* out = work.between + row / kRows * stride;
     for (std::size_t block = 0; block < blocks; ++block) {
@@ -269,6 +273,8 @@ void far_rows_to_quads(const Fused& work) noexcept {
   const Gather gather(work.packed_rows);
   const std::size_t stride = quad_stride(work.x.outputs);
   for (std::size_t row = 0; row < work.rows; row += kRows) {
+    const std::uint8_t* sources[kRows];
+    for (std::size_t r = 0; r < kRows; ++r) sources[r] = source_row(work, row + r);
     const std::byte* digits = work.packed_rows + Gather::kPatterns * kVector;
     std::byte* out = work.between + row / kRows * stride;
     for (std::size_t output = 0; output < work.x.outputs; ++output, out += 12) {
@@ -278,11 +284,8 @@ void far_rows_to_quads(const Fused& work) noexcept {
       for (auto& sum : sums) sum.begin(0);
       for (std::size_t step = 0; step < steps; ++step, digits += 3 * kVector) {
         __m512i pixels[kRows];
-        for (std::size_t r = 0; r < kRows; ++r) {
-          const std::size_t mine = row + r < work.rows ? row + r : work.rows - 1;
-          pixels[r] =
-              gather.load<false>(work.source + mine * work.source_stride + base + 3 * kFarTaps * step);
-        }
+        for (std::size_t r = 0; r < kRows; ++r)
+          pixels[r] = gather.load<false>(sources[r] + base + 3 * kFarTaps * step);
         for (std::size_t d = 0; d < 3; ++d) {
           const __m512i weights = load(digits + d * kVector);
           for (std::size_t r = 0; r < kRows; ++r)
