@@ -86,7 +86,9 @@ async function* openFolder(
   folder: string,
   options: InputOptions,
 ): AsyncGenerator<InputItem, void, undefined> {
+  let empty = true;
   for await (const found of walk(folder)) {
+    empty = false;
     if (!found.ok) {
       yield broken(found.file, found.error);
     } else if (options.kind === 'text') {
@@ -108,6 +110,12 @@ async function* openFolder(
       if (type === 'image') yield imageItem(found.file);
       else if (type === 'tar' || isTarName(found.file)) yield* openFile(found.file, options, false);
     }
+  }
+  if (empty && isImageName(folder)) {
+    yield broken(
+      folder,
+      new DiptychError('INPUT_UNREADABLE', 'is a folder, not a picture', { input: folder }),
+    );
   }
 }
 

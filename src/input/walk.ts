@@ -1,6 +1,7 @@
 import { opendir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { toDiptychError, type DiptychError } from '../errors.js';
+import { DiptychError, toDiptychError } from '../errors.js';
+import { isImageName } from './sniff.js';
 
 /** A file below a folder, or a folder that could not be listed. */
 export type Found =
@@ -28,6 +29,22 @@ async function list(folder: string): Promise<Entry[]> {
     else if (entry.isFile()) entries.push({ name: entry.name, kind: 'file' });
   }
   return entries.sort((a, b) => byCodeUnits(a.name, b.name));
+}
+
+/** What a folder that is named like an image was meant to be shows by its contents: without any it is reported. */
+async function* walkNamedLikeImage(
+  folder: string,
+  above: readonly string[],
+): AsyncGenerator<Found, void, undefined> {
+  let empty = true;
+  for await (const found of walk(folder, above)) {
+    empty = false;
+    yield found;
+  }
+  if (empty) {
+    const error = new DiptychError('INPUT_UNREADABLE', 'is a folder, not a picture', { input: folder });
+    yield { ok: false, file: folder, error };
+  }
 }
 
 /**
@@ -60,7 +77,7 @@ export async function* walk(
     if (entry.kind === 'file') {
       yield { ok: true, file, beside };
     } else if (entry.kind === 'folder') {
-      yield* walk(file, below);
+      yield* isImageName(entry.name) ? walkNamedLikeImage(file, below) : walk(file, below);
     } else {
       const target = await stat(file).catch(() => null);
       if (target?.isDirectory() === true) yield* walk(file, below);

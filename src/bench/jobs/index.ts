@@ -6,6 +6,7 @@ import { eventLoopJob } from './event-loop.js';
 import { constantJob, limitJob } from './limits.js';
 import { embedImagesJob, embedTextsJob, memoryJob, startJob, tokenizeJob } from './model.js';
 import { denseJob, topKJob } from './similarity.js';
+import { textTowerJob } from './text-tower.js';
 
 /** What a Diptych host can be asked to do, by name. */
 export const jobs: Readonly<Record<string, JobFactory>> = {
@@ -21,6 +22,7 @@ export const jobs: Readonly<Record<string, JobFactory>> = {
   preprocess: preprocessJob,
   resize: resizeJob,
   start: startJob,
+  'text-tower': textTowerJob,
   tokenize: tokenizeJob,
   topk: topKJob,
 };

@@ -1,6 +1,6 @@
 import { ownPhotos, photos } from '../data.js';
 import { makeUnitRows } from '../data.js';
-import { visionFile, visionFolder } from '../towers.js';
+import { textFile, visionFile, visionFolder } from '../towers.js';
 import { join } from 'node:path';
 import { writeFile } from 'node:fs/promises';
 import type { BenchSettings, CasePlan, Params, SubjectPlan, Suite } from '../types.js';
@@ -109,6 +109,33 @@ async function towerCase(
   };
 }
 
+/** Short captions on CLIP's text tower: padded as little as they need, and to the whole context. */
+async function captionCase({ scratch, smoke, threads }: BenchSettings): Promise<CasePlan> {
+  const file = await textFile(scratch, smoke);
+  const count = smoke ? 8 : 64;
+  const subject = (name: string): SubjectPlan => ({
+    name,
+    role: 'own',
+    host: { kind: 'diptych', threads },
+    job: 'text-tower',
+    params: { file, count, threads, vocabulary: smoke ? 1000 : 49_408, length: name },
+    expect: 'same',
+  });
+  const [short, full] = ['as short as they are', 'at full length'];
+  return {
+    suite: 'embed',
+    name: `short captions, CLIP text tower (random weights), ${String(threads)} threads`,
+    unit: 'texts/s',
+    quantity: 'rate',
+    work: count,
+    subjects: [subject(short), subject(full)],
+    check: { kind: 'close', reference: full, tolerance: 1e-5 },
+    bars: [{ text: 'short against full length', of: short, over: full, quantity: 'rate', atLeast: 3 }],
+    limits: [],
+    maxSamples: 5,
+  };
+}
+
 /** The bundled model, or the user's own. */
 function modelCases(files: readonly string[], { model, threads, smoke }: BenchSettings): CasePlan[] {
   const name = model ?? 'diptych-mini';
@@ -157,6 +184,7 @@ async function plan(settings: BenchSettings): Promise<readonly CasePlan[]> {
   return [
     await towerCase('encoder-bound', repeated(source, smoke ? 8 : 32), settings),
     await towerCase('decode-bound', files, settings),
+    await captionCase(settings),
     ...own,
   ];
 }

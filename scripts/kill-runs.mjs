@@ -1,0 +1,132 @@
+/**
+ * Kills `diptych embed` (kill -9) at random moments, resumes it, and compares every file but run.json with those of a
+ * run that was never stopped.
+ *
+ *     node scripts/kill-runs.mjs [--kills 30] [--seed 1] [--format npy|parquet|jsonl]
+ */
+import { spawn } from 'node:child_process';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { root } from './lib/paths.mjs';
+
+const { values } = parseArgs({
+  options: {
+    kills: { type: 'string', default: '30' },
+    seed: { type: 'string', default: '1' },
+    format: { type: 'string', default: 'npy' },
+  },
+});
+
+/** Mulberry32: the same moments for the same seed. */
+function randomFrom(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+const work = mkdtempSync(path.join(tmpdir(), 'diptych-kills-'));
+const photos = path.join(root, 'examples', 'photos');
+
+/** Images, broken ones among them, pairs and texts, in parts of seven. */
+function makeInputs() {
+  const folder = path.join(work, 'images');
+  mkdirSync(folder);
+  const files = readdirSync(photos).filter((name) => name.endsWith('.jpg'));
+  for (let i = 0; i < 60; i++) {
+    const from = path.join(photos, files[i % files.length]);
+    const to = path.join(folder, `${String(i).padStart(3, '0')}.jpg`);
+    if (i % 11 === 5) writeFileSync(to, readFileSync(from).subarray(0, 3000));
+    else copyFileSync(from, to);
+  }
+  const texts = path.join(work, 'texts.jsonl');
+  const lines = Array.from({ length: 40 }, (_, i) => JSON.stringify(`text number ${i % 30}`));
+  writeFileSync(texts, `${lines.join('\n')}\n`);
+  const pairs = path.join(work, 'pairs.csv');
+  const rows = Array.from({ length: 20 }, (_, i) => `${path.join(folder, `0${10 + i}.jpg`)},caption ${i}`);
+  writeFileSync(pairs, `image_path,caption\n${rows.join('\n')}\n`);
+  return [folder, texts, pairs];
+}
+
+const inputs = makeInputs();
+
+/** Runs embed; kills it after `killAfterMs` where given. Resolves to the exit code, null when killed. */
+function embed(out, killAfterMs = null) {
+  const main = path.join(root, 'dist', 'cli', 'main.js');
+  const flags = ['--out', out, '--resume', '--shard-size', '7', '--format', values.format];
+  const child = spawn(process.execPath, [main, 'embed', ...inputs, ...flags, '--device', 'cpu', '--quiet'], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const timer = killAfterMs === null ? null : setTimeout(() => child.kill('SIGKILL'), killAfterMs);
+  return new Promise((resolve) => {
+    child.once('exit', (code) => {
+      clearTimeout(timer);
+      resolve(code);
+    });
+  });
+}
+
+function snapshot(folder) {
+  const files = new Map();
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || entry.name === 'run.json') continue;
+    const file = path.join(entry.parentPath, entry.name);
+    files.set(path.relative(folder, file), readFileSync(file));
+  }
+  return files;
+}
+
+function differences(expected, found) {
+  const names = new Set([...expected.keys(), ...found.keys()]);
+  return [...names].filter((name) => {
+    const [a, b] = [expected.get(name), found.get(name)];
+    return a === undefined || b === undefined || !a.equals(b);
+  });
+}
+
+let failed = false;
+try {
+  const whole = path.join(work, 'whole');
+  const began = performance.now();
+  const code = await embed(whole);
+  const duration = performance.now() - began;
+  if (code !== 3) throw new Error(`the run that was not stopped ended with ${code}`);
+  const expected = snapshot(whole);
+  const random = randomFrom(Number(values.seed));
+  for (let kill = 1; kill <= Number(values.kills); kill++) {
+    const out = path.join(work, `run-${kill}`);
+    const moments = [];
+    // A third of the runs are killed again while they are resumed.
+    for (let again = true; again; again = random() < 1 / 3) {
+      const moment = random() * duration;
+      moments.push(`${Math.round(moment)} ms`);
+      await embed(out, moment);
+    }
+    const last = await embed(out);
+    const different = differences(expected, snapshot(out));
+    const ok = last === 3 && different.length === 0;
+    failed ||= !ok;
+    console.log(
+      `${ok ? 'ok  ' : 'FAIL'} ${kill}: killed after ${moments.join(', ')} of ${Math.round(duration)} ms`,
+    );
+    if (!ok) console.log(`     exit code ${last}; these differ: ${different.join(', ')}`);
+    rmSync(out, { recursive: true, force: true });
+  }
+  console.log(`${expected.size} files compared after each`);
+} finally {
+  rmSync(work, { recursive: true, force: true });
+}
+process.exitCode = failed ? 1 : 0;
