@@ -2,10 +2,7 @@
 
 #include <algorithm>
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
-
+#include "base/huge_pages.hpp"
 #include "image/formats.hpp"
 
 namespace diptych::image {
@@ -13,17 +10,6 @@ namespace {
 
 using base::Code;
 using base::Status;
-
-// A large picture lies on thousands of pages, and both decoding and resizing walk down its columns of rows:
-// huge pages save the misses of the address translation.
-void use_huge_pages([[maybe_unused]] std::uint8_t* memory, [[maybe_unused]] std::size_t bytes) noexcept {
-#if defined(__linux__)
-  constexpr std::uintptr_t kHuge = std::uintptr_t{2} << 20;
-  const auto begin = (reinterpret_cast<std::uintptr_t>(memory) + kHuge - 1) / kHuge * kHuge;
-  const auto end = (reinterpret_cast<std::uintptr_t>(memory) + bytes) / kHuge * kHuge;
-  if (begin < end) (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
-#endif
-}
 
 bool is_tiff(Bytes bytes) {
   return starts_with(bytes, 0, {"II\x2a\0", 4}) || starts_with(bytes, 0, {"MM\0\x2a", 4}) ||
@@ -117,7 +103,8 @@ Status allocate_picture(const Header& header, Scratch& scratch, Picture& picture
   if (!base::multiply(picture.stride, header.height, &bytes) || !scratch.pixels.reserve(bytes)) {
     return Status::fail(Code::out_of_memory, "needs more memory for its pixels than there is");
   }
-  if (scratch.pixels.capacity() != before) use_huge_pages(scratch.pixels.data(), bytes);
+  // A large picture lies on thousands of pages, and both decoding and resizing walk down its columns of rows.
+  if (scratch.pixels.capacity() != before) base::use_huge_pages(scratch.pixels.data(), bytes);
   picture.pixels = scratch.pixels.data();
   return Status::good();
 }

@@ -3,6 +3,10 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
+#if defined(__linux__) && defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
 #if defined(__linux__) && defined(__x86_64__)
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -81,8 +85,21 @@ CpuFeatures detect() noexcept {
 
 #elif defined(__aarch64__)
 
-// Advanced SIMD is part of the AArch64 baseline.
-CpuFeatures detect() noexcept { return CpuFeature::neon; }
+// Advanced SIMD is part of the AArch64 baseline; its dot product of bytes is in every Apple CPU, and Linux
+// says of the others.
+bool has_dot_product() noexcept {
+#if defined(__APPLE__)
+  return true;
+#elif defined(__linux__)
+  return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#else
+  return false;
+#endif
+}
+
+CpuFeatures detect() noexcept {
+  return has_dot_product() ? CpuFeature::neon | CpuFeature::neon_dotprod : CpuFeatures(CpuFeature::neon);
+}
 
 #else
 

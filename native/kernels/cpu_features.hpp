@@ -24,6 +24,7 @@ enum class CpuFeature : std::uint32_t {
   amx_int8 = 1u << 11,
   amx_bf16 = 1u << 12,
   avx512vbmi = 1u << 13,
+  neon_dotprod = 1u << 14,
 };
 
 class CpuFeatures {
@@ -57,7 +58,7 @@ struct NamedFeature {
   std::string_view name;
 };
 
-inline constexpr std::array<NamedFeature, 14> named_features{{
+inline constexpr std::array<NamedFeature, 15> named_features{{
     {CpuFeature::neon, "neon"},
     {CpuFeature::avx2, "avx2"},
     {CpuFeature::fma, "fma"},
@@ -72,6 +73,7 @@ inline constexpr std::array<NamedFeature, 14> named_features{{
     {CpuFeature::amx_int8, "amx_int8"},
     {CpuFeature::amx_bf16, "amx_bf16"},
     {CpuFeature::avx512vbmi, "avx512vbmi"},
+    {CpuFeature::neon_dotprod, "neon_dotprod"},
 }};
 
 // The sets that the kernel files are compiled for (CMakeLists.txt, FLAGS_*).
@@ -81,6 +83,7 @@ inline constexpr CpuFeatures needs_avx512 =
 inline constexpr CpuFeatures needs_avx512_vnni = needs_avx512 | CpuFeature::avx512vnni;
 inline constexpr CpuFeatures needs_avx512_vbmi = needs_avx512_vnni | CpuFeature::avx512vbmi;
 inline constexpr CpuFeatures needs_avx512_bf16 = needs_avx512 | CpuFeature::avx512bf16;
+inline constexpr CpuFeatures needs_neon_dotprod = CpuFeature::neon | CpuFeature::neon_dotprod;
 inline constexpr CpuFeatures needs_amx = needs_avx512_vnni | CpuFeature::avx512bf16 | CpuFeature::amx_tile |
                                          CpuFeature::amx_int8 | CpuFeature::amx_bf16;
 

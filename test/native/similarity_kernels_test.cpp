@@ -246,6 +246,34 @@ void rows(const RowVariant& variant) {
               0.5001 * static_cast<double>(got.scale));
       }
     }
+    // Few queries: rows of `d` values, five of them a little apart.
+    const std::size_t stride = d + 3;
+    std::vector<float> many(5 * stride);
+    for (float& value : many) value = static_cast<float>(random.uniform() - 0.5);
+    for (std::size_t queries = 1; queries <= most_few_queries; ++queries) {
+      std::vector<float> asked(queries * d);
+      for (float& value : asked) value = static_cast<float>(random.uniform() - 0.5);
+      const auto ask = [&](const RowVariant& by) {
+        std::vector<float> out(5 * queries + 5);
+        by.few({many.data(), stride, 5, d, asked.data(), queries, out.data(), out.data() + 5 * queries});
+        return out;
+      };
+      const std::vector<float> got = ask(variant);
+      CHECK(got == ask(reference));
+      std::vector<float> lengths(5);
+      variant.squares(many.data(), stride, 5, d, lengths.data());
+      CHECK(
+          std::equal(lengths.begin(), lengths.end(), got.begin() + static_cast<std::ptrdiff_t>(5 * queries)));
+      for (std::size_t j = 0; j < 5; ++j) {
+        const Pair square = reference.dot_exact(&many[j * stride], &many[j * stride], d);
+        CHECK(std::abs(static_cast<double>(got[5 * queries + j]) - square.high) <= 1e-5 * square.high);
+        for (std::size_t q = 0; q < queries; ++q) {
+          const Pair dot = reference.dot_exact(&many[j * stride], &asked[q * d], d);
+          CHECK(std::abs(static_cast<double>(got[j * queries + q]) - dot.high) <=
+                1e-5 * static_cast<double>(d));
+        }
+      }
+    }
     for (const float poison :
          {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
       x[1 + d / 2] = poison;

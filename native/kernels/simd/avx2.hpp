@@ -64,6 +64,13 @@ inline std::uint32_t at_least(F16 a, F16 b) noexcept {
   const int high = _mm256_movemask_ps(_mm256_cmp_ps(a.high, b.high, _CMP_GE_OQ));
   return static_cast<std::uint32_t>(low) | (static_cast<std::uint32_t>(high) << 8);
 }
+// By halves: lane i and lane i + 8, then + 4, + 2, + 1.
+inline float sum(F16 a) noexcept {
+  const __m256 eight = _mm256_add_ps(a.low, a.high);
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
 inline F16 round(F16 a) noexcept {
   constexpr int mode = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
   return {_mm256_round_ps(a.low, mode), _mm256_round_ps(a.high, mode)};
@@ -77,13 +84,55 @@ inline void store_int8(F16 a, std::int8_t* p) noexcept {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
 }
 
-// Eight 32-bit words at `p`.
-inline __m256i half_words(const std::byte* p) noexcept {
-  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+// Sixteen 32-bit words, which hold integers, pairs of bfloat16 or four bytes each.
+struct W16 {
+  __m256i low, high;
+
+  static W16 zero() noexcept { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+  static W16 load(const std::byte* p) noexcept {
+    return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
+            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32))};
+  }
+  // The word at `p` (of any alignment) in every lane.
+  static W16 all(const std::byte* p) noexcept {
+    int word;
+    __builtin_memcpy(&word, p, sizeof word);
+    const __m256i v = _mm256_set1_epi32(word);
+    return {v, v};
+  }
+};
+
+// The bfloat16 in the lower or upper half of each word.
+inline F16 low_halves(W16 words) noexcept {
+  return {_mm256_castsi256_ps(_mm256_slli_epi32(words.low, 16)),
+          _mm256_castsi256_ps(_mm256_slli_epi32(words.high, 16))};
 }
-// The 32-bit word at `p` (of any alignment) in every lane.
-inline __m256i all_words(const std::byte* p) noexcept {
-  return _mm256_set1_epi32(_mm_cvtsi128_si32(_mm_loadu_si32(p)));
+inline F16 high_halves(W16 words) noexcept {
+  const __m256i mask = _mm256_set1_epi32(static_cast<int>(0xffff0000u));
+  return {_mm256_castsi256_ps(_mm256_and_si256(words.low, mask)),
+          _mm256_castsi256_ps(_mm256_and_si256(words.high, mask))};
+}
+inline F16 to_float(W16 words) noexcept {
+  return {_mm256_cvtepi32_ps(words.low), _mm256_cvtepi32_ps(words.high)};
+}
+
+// Signed bytes widened to 16 bits, even and odd ones apart.
+struct Bytes {
+  W16 even, odd;
+
+  static __m256i odd_of(__m256i words) noexcept { return _mm256_srai_epi16(words, 8); }
+  static __m256i even_of(__m256i words) noexcept { return odd_of(_mm256_slli_epi16(words, 8)); }
+  static Bytes of(W16 words) noexcept {
+    return {{even_of(words.low), even_of(words.high)}, {odd_of(words.low), odd_of(words.high)}};
+  }
+};
+// Adds the four products of each word.
+inline W16 add_products(W16 sum, const Bytes& a, const Bytes& b) noexcept {
+  sum.low = _mm256_add_epi32(sum.low, _mm256_madd_epi16(a.even.low, b.even.low));
+  sum.high = _mm256_add_epi32(sum.high, _mm256_madd_epi16(a.even.high, b.even.high));
+  sum.low = _mm256_add_epi32(sum.low, _mm256_madd_epi16(a.odd.low, b.odd.low));
+  sum.high = _mm256_add_epi32(sum.high, _mm256_madd_epi16(a.odd.high, b.odd.high));
+  return sum;
 }
 
 // Sixteen double lanes, in four registers.

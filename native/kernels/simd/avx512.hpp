@@ -39,6 +39,13 @@ inline std::uint32_t at_least(F16 a, F16 b) noexcept { return _mm512_cmp_ps_mask
 inline void store_int8(F16 a, std::int8_t* p) noexcept {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a.v)));
 }
+// By halves: lane i and lane i + 8, then + 4, + 2, + 1.
+inline float sum(F16 a) noexcept {
+  const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
 inline F16 round(F16 a) noexcept {
   return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
 }
@@ -49,6 +56,37 @@ inline __m512i all_words(const std::byte* p) noexcept {
   int word;
   __builtin_memcpy(&word, p, sizeof word);
   return _mm512_set1_epi32(word);
+}
+
+// Sixteen 32-bit words, which hold integers, pairs of bfloat16 or four bytes each.
+struct W16 {
+  __m512i v;
+
+  static W16 zero() noexcept { return {_mm512_setzero_si512()}; }
+  static W16 load(const std::byte* p) noexcept { return {_mm512_loadu_si512(p)}; }
+  // The word at `p` in every lane.
+  static W16 all(const std::byte* p) noexcept { return {all_words(p)}; }
+};
+
+// The bfloat16 in the lower or upper half of each word.
+inline F16 low_halves(W16 words) noexcept { return {_mm512_castsi512_ps(_mm512_slli_epi32(words.v, 16))}; }
+inline F16 high_halves(W16 words) noexcept {
+  return {_mm512_castsi512_ps(_mm512_and_si512(words.v, _mm512_set1_epi32(static_cast<int>(0xffff0000u))))};
+}
+inline F16 to_float(W16 words) noexcept { return {_mm512_cvtepi32_ps(words.v)}; }
+
+// Signed bytes widened to 16 bits, even and odd ones apart.
+struct Bytes {
+  __m512i even, odd;
+
+  static Bytes of(W16 words) noexcept {
+    return {_mm512_srai_epi16(_mm512_slli_epi16(words.v, 8), 8), _mm512_srai_epi16(words.v, 8)};
+  }
+};
+// Adds the four products of each word.
+inline W16 add_products(W16 sum, const Bytes& a, const Bytes& b) noexcept {
+  const __m512i even = _mm512_add_epi32(sum.v, _mm512_madd_epi16(a.even, b.even));
+  return {_mm512_add_epi32(even, _mm512_madd_epi16(a.odd, b.odd))};
 }
 
 // Sixteen double lanes, in two registers.

@@ -2,16 +2,15 @@
 #include "kernels/simd/avx512.hpp"
 
 #include "kernels/similarity/body-inl.hpp"
+#include "kernels/similarity/ops-inl.hpp"
 #include "kernels/similarity/tables.hpp"
 
 namespace diptych::kernels::similarity {
 namespace {
 
-struct Bf16 {
+struct Pairs : TileShape<4, 12, 12, 8, 6> {
   using Acc = F16;
   using Panel = __m512i;
-  static constexpr std::size_t group = 4;
-  static constexpr int heights[4] = {12, 12, 8, 6};
   static Acc start(const Block&, std::size_t) noexcept { return F16::zero(); }
   static Panel load(const std::byte* p) noexcept { return _mm512_load_si512(p); }
   static __m512i broadcast(const std::byte* p) noexcept { return simd::all_words(p); }
@@ -23,7 +22,7 @@ struct Bf16 {
 
 }  // namespace
 
-constinit const Variant avx512_bf16_bf16{
-    "avx512_bf16", Family::avx512, needs_avx512_bf16, filter<Bf16>, dense<Bf16>, Bf16::group, 0};
+constinit const Variant avx512_bf16_bf16 =
+    variant_of<Pairs>("avx512_bf16", Family::avx512, needs_avx512_bf16);
 
 }  // namespace diptych::kernels::similarity

@@ -4,16 +4,15 @@
 #include "kernels/simd/avx512.hpp"
 
 #include "kernels/similarity/body-inl.hpp"
+#include "kernels/similarity/ops-inl.hpp"
 #include "kernels/similarity/tables.hpp"
 
 namespace diptych::kernels::similarity {
 namespace {
 
-struct Int8 {
+struct Vnni : TileShape<4, 12, 12, 8, 6> {
   using Acc = __m512i;
   using Panel = __m512i;
-  static constexpr std::size_t group = 4;
-  static constexpr int heights[4] = {12, 12, 8, 6};
   static Acc start(const Block& block, std::size_t row) noexcept {
     return _mm512_set1_epi32(-128 * block.row_sum[row]);
   }
@@ -29,7 +28,7 @@ struct Int8 {
 
 }  // namespace
 
-constinit const Variant avx512_vnni_int8{
-    "avx512_vnni", Family::avx512, needs_avx512_vnni, filter<Int8>, dense<Int8>, Int8::group, 128};
+constinit const Variant avx512_vnni_int8 =
+    variant_of<Vnni>("avx512_vnni", Family::avx512, needs_avx512_vnni, 128);
 
 }  // namespace diptych::kernels::similarity

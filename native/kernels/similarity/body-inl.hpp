@@ -18,6 +18,19 @@ namespace {
 
 using simd::F16;
 
+// A tile's share of what will be wanted soon, in equal steps of sixteen words.
+struct Ahead {
+  const std::byte* from;
+  std::size_t step;
+
+  Ahead(const Soon& soon, std::size_t row, std::size_t rows, std::size_t words) noexcept
+      : from(soon.from + row * soon.per_row), step(words == 0 ? 0 : rows * soon.per_row * 16 / words) {}
+  [[gnu::always_inline]] inline void fetch(std::size_t k) const noexcept {
+    const std::byte* const at = from + k / 16 * step;
+    for (std::size_t byte = 0; byte < step; byte += 64) __builtin_prefetch(at + byte, 0, 2);
+  }
+};
+
 template <class Op, int R, int P>
 struct Tile {
   typename Op::Acc acc[R][P];
@@ -36,14 +49,18 @@ struct Tile {
     const std::byte* rows[R];
 #pragma GCC unroll 24
     for (int r = 0; r < R; ++r) rows[r] = base + static_cast<std::size_t>(r) * stride;
-    const std::size_t ahead = static_cast<std::size_t>(R) * stride;
+    const std::size_t whole = block.words / 16 * 16;
+    const Ahead ahead[2] = {{block.soon[0], row, R, whole}, {block.soon[1], row, R, whole}};
 
     std::size_t k = 0;
-    const std::size_t whole = block.words / 16 * 16;
     for (; k < whole; k += 16) {
-      // The next tile's rows: one cache line of each per sixteen words.
+      ahead[0].fetch(k);
+      ahead[1].fetch(k);
+      // Few queries: the rows themselves are what is waited for.
+      if constexpr (P <= 2) {
 #pragma GCC unroll 24
-      for (int r = 0; r < R; ++r) __builtin_prefetch(rows[r] + ahead + k * 4, 0, 2);
+        for (int r = 0; r < R; ++r) __builtin_prefetch(rows[r] + k * 4 + 256, 0, 3);
+      }
 #pragma GCC unroll 4
       for (std::size_t i = 0; i < 16; ++i) {
         step(rows, (k + i) * 4, panel);
@@ -63,7 +80,6 @@ struct Tile {
 #pragma GCC unroll 4
     for (int p = 0; p < P; ++p) {
       b[p] = Op::load(panel + static_cast<std::size_t>(p) * panel_width * 4);
-      __builtin_prefetch(panel + static_cast<std::size_t>(p + 16 * P) * panel_width * 4, 0, 3);
     }
 #pragma GCC unroll 24
     for (int r = 0; r < R; ++r) {
@@ -137,6 +153,12 @@ template <class Op, int R, int P>
 template <class Op, int R, int P>
 [[gnu::always_inline]] inline void dense_tile(const Block& block, std::size_t row,
                                               const Dense& dense) noexcept {
+  // The lines to be written are fetched while the tile is computed.
+  for (std::size_t r = 0; r < static_cast<std::size_t>(R); ++r) {
+    const float* const line = dense.out + (row + r) * dense.stride;
+    for (std::size_t p = 0; p < static_cast<std::size_t>(P); ++p)
+      __builtin_prefetch(line + p * panel_width, 1, 3);
+  }
   Tile<Op, R, P> tile;
   tile.run(block, row);
   const F16 low = F16::all(dense.low);
@@ -198,6 +220,12 @@ void dense(const Block& block, const Dense& dense) noexcept {
     if (block.panel_count == 2) return dense_rows<Op, Op::heights[1], 2>(block, dense);
   }
   return dense_rows<Op, Op::heights[0], 1>(block, dense);
+}
+
+template <class Op>
+constexpr Variant variant_of(std::string_view name, Family family, CpuFeatures needs,
+                             std::int32_t query_bias = 0) noexcept {
+  return {name, family, needs, filter<Op>, dense<Op>, Op::group, query_bias};
 }
 
 }  // namespace

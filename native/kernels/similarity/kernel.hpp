@@ -36,6 +36,13 @@ inline constexpr std::size_t most_int8_dim = 131072;
 // Int8 and bf16 rows are padded with zeros to whole tiles of 64 bytes.
 inline constexpr std::size_t code_padding = 64;
 
+// Memory that will be wanted after this call, to be fetched into the second-level cache while it runs: the
+// kernel asks for `per_row` bytes of it for every row. Only ever prefetched, so it may end anywhere.
+struct Soon {
+  const std::byte* from = nullptr;
+  std::size_t per_row = 0;
+};
+
 // `count` rows against one group of queries.
 struct Block {
   const std::byte* rows;
@@ -48,6 +55,7 @@ struct Block {
   const float* row_offset;      // o_j
   const std::int32_t* row_sum;  // int8 only: the sum of each row's codes (undoes Variant::query_bias)
   const float* query_scale;     // g_q, panel_count * 16
+  Soon soon[2] = {};            // the next group's panels, the next rows
 };
 
 struct Hit {
@@ -111,6 +119,19 @@ struct CodeStats {
   std::int32_t sum;  // of the codes
 };
 
+// A few queries against `count` rows, which are read once, from end to end.
+struct Few {
+  const float* rows;
+  std::size_t stride;  // floats from row to row
+  std::size_t count;
+  std::size_t dim;
+  const float* queries;  // query_count * dim
+  std::size_t query_count;
+  float* dots;     // count * query_count
+  float* squares;  // count sums of squares
+};
+inline constexpr std::size_t most_few_queries = 4;
+
 // Row by row kernels.
 struct RowVariant {
   std::string_view name;
@@ -120,6 +141,9 @@ struct RowVariant {
   // (lane k % 16) are summed with their rounding errors kept (Ogita, Rump & Oishi 2005, Sum2), then joined in
   // a fixed order. The same bits in every variant. |error| <= 2^-53 |dot| + d^2 2^-105 sum|x_k y_k|.
   Pair (*dot_exact)(const float* x, const float* y, std::size_t d) noexcept;
+  // Sums of squares of `count` rows, as `few` makes them; rows that are in cache are read at its speed.
+  void (*squares)(const float* rows, std::size_t stride, std::size_t count, std::size_t dim,
+                  float* out) noexcept;
   // In float, lanes in any order: |error| <= gamma_d * sum|x_k y_k|.
   float (*dot_fast)(const float* x, const float* y, std::size_t d) noexcept;
   // Sum of squares in double, relative error <= d * 2^-53. Not finite exactly when an element is not.
@@ -128,6 +152,9 @@ struct RowVariant {
   // variant.
   CodeStats (*quantise)(const float* y, float factor, const float* centre, std::int8_t* codes,
                         std::size_t d) noexcept;
+  // Inner products and sums of squares, 1 .. most_few_queries queries: fused multiply-adds in 16 lanes
+  // (k % 16), joined by halves. The same bits in every variant; |error| <= gamma_(d/16+5) * sum|x_k y_k|.
+  void (*few)(const Few& few) noexcept;
 };
 
 [[nodiscard]] std::span<const RowVariant> row_variants() noexcept;

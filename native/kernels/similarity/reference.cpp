@@ -146,6 +146,26 @@ CodeStats quantise(const float* y, float factor, const float* centre, std::int8_
   return stats;
 }
 
+float dot_in_lanes(const float* x, const float* y, std::size_t d) noexcept {
+  float lanes[16] = {};
+  for (std::size_t k = 0; k < d; ++k) lanes[k % 16] = std::fma(y[k], x[k], lanes[k % 16]);
+  return join_halves(lanes);
+}
+
+void squares(const float* rows, std::size_t stride, std::size_t count, std::size_t d, float* out) noexcept {
+  for (std::size_t j = 0; j < count; ++j) out[j] = dot_in_lanes(rows + j * stride, rows + j * stride, d);
+}
+
+void few(const Few& few) noexcept {
+  for (std::size_t j = 0; j < few.count; ++j) {
+    const float* const y = few.rows + j * few.stride;
+    for (std::size_t q = 0; q < few.query_count; ++q) {
+      few.dots[j * few.query_count + q] = dot_in_lanes(few.queries + q * few.dim, y, few.dim);
+    }
+  }
+  squares(few.rows, few.stride, few.count, few.dim, few.squares);
+}
+
 }  // namespace
 
 constinit const Variant reference_fp32{
@@ -154,7 +174,7 @@ constinit const Variant reference_bf16{
     "reference", Family::reference, CpuFeatures{}, filter<Bf16>, dense<Bf16>, 1, 0};
 constinit const Variant reference_int8{
     "reference", Family::reference, CpuFeatures{}, filter<Int8>, dense<Int8>, 1, 0};
-constinit const RowVariant reference_rows{"reference", Family::reference, CpuFeatures{}, dot_exact,
-                                          dot_fast,    sum_squares,       quantise};
+constinit const RowVariant reference_rows{"reference", Family::reference, CpuFeatures{}, dot_exact, squares,
+                                          dot_fast,    sum_squares,       quantise,      few};
 
 }  // namespace diptych::kernels::similarity

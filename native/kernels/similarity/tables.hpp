@@ -22,5 +22,10 @@ extern const Variant avx512_vnni_int8;
 extern const Variant avx512_bf16_bf16;
 extern const Variant amx_bf16;
 extern const Variant amx_int8;
+extern const Variant neon_fp32;
+extern const Variant neon_bf16;
+extern const Variant neon_int8;
+extern const Variant neon_dotprod_int8;
+extern const RowVariant neon_rows;
 
 }  // namespace diptych::kernels::similarity

@@ -9,6 +9,8 @@ namespace diptych::kernels::similarity {
 std::span<const Variant> fp32_variants() noexcept {
 #if defined(__x86_64__)
   static const std::array table{avx512_fp32, avx2_fp32, reference_fp32};
+#elif defined(__aarch64__)
+  static const std::array table{neon_fp32, reference_fp32};
 #else
   static const std::array table{reference_fp32};
 #endif
@@ -18,6 +20,8 @@ std::span<const Variant> fp32_variants() noexcept {
 std::span<const Variant> bf16_variants() noexcept {
 #if defined(__x86_64__)
   static const std::array table{amx_bf16, avx512_bf16_bf16, avx512_bf16_emulated, avx2_bf16, reference_bf16};
+#elif defined(__aarch64__)
+  static const std::array table{neon_bf16, reference_bf16};
 #else
   static const std::array table{reference_bf16};
 #endif
@@ -27,6 +31,8 @@ std::span<const Variant> bf16_variants() noexcept {
 std::span<const Variant> int8_variants() noexcept {
 #if defined(__x86_64__)
   static const std::array table{amx_int8, avx512_vnni_int8, avx512_int8, avx2_int8, reference_int8};
+#elif defined(__aarch64__)
+  static const std::array table{neon_dotprod_int8, neon_int8, reference_int8};
 #else
   static const std::array table{reference_int8};
 #endif
@@ -36,6 +42,8 @@ std::span<const Variant> int8_variants() noexcept {
 std::span<const RowVariant> row_variants() noexcept {
 #if defined(__x86_64__)
   static const std::array table{avx512_rows, avx2_rows, reference_rows};
+#elif defined(__aarch64__)
+  static const std::array table{neon_rows, reference_rows};
 #else
   static const std::array table{reference_rows};
 #endif
