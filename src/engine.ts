@@ -35,7 +35,7 @@ import {
 } from './tasks/rerank.js';
 import { CUDA_LENGTH_STEP } from './session/buckets.js';
 import { TowerSession } from './session/tower-session.js';
-import { logitsOf, probabilitiesOf } from './similarity/logits.js';
+import { logitsOf } from './similarity/logits.js';
 import type { Matrix } from './similarity/rows.js';
 import { loadTokenizer } from './text/tokenizer.js';
 import { TokenizerThread } from './text/tokenizer-thread.js';
@@ -287,6 +287,19 @@ export class Model implements AsyncDisposable {
 
   /** Logits, images x texts: logit scale times cosine, plus the bias where the family has one. */
   async logits(images: Embeddings, texts: Embeddings): Promise<Matrix> {
+    return this.#score(images, texts, 'none');
+  }
+
+  /** Probabilities, images x texts: softmax over the texts (CLIP), or a sigmoid for each pair (SigLIP). */
+  async probabilities(images: Embeddings, texts: Embeddings): Promise<Matrix> {
+    return this.#score(images, texts, this.description.activation);
+  }
+
+  async #score(
+    images: Embeddings,
+    texts: Embeddings,
+    activation: 'none' | 'softmax' | 'sigmoid',
+  ): Promise<Matrix> {
     this.#checkOpen();
     const { logitScale, logitBias } = this.description;
     if (logitScale === null) {
@@ -297,13 +310,9 @@ export class Model implements AsyncDisposable {
     return logitsOf(images, texts, {
       scale: logitScale ?? 1,
       bias: logitBias ?? 0,
+      activation,
       threads: this.#options.threads,
     });
-  }
-
-  /** Probabilities, images x texts: softmax over the texts (CLIP), or a sigmoid for each pair (SigLIP). */
-  async probabilities(images: Embeddings, texts: Embeddings): Promise<Matrix> {
-    return probabilitiesOf(await this.logits(images, texts), this.description.activation);
   }
 
   /** What the heads beside the towers borrow from this model. */

@@ -1,11 +1,12 @@
-// similarityDense, similarityTopK, similarityTopKFile, similarityRank, normaliseRows, meanRow: see
-// src/native/similarity-binding.ts.
+// similarityDense, similarityLogits, similarityTopK, similarityTopKFile, similarityRank, normaliseRows,
+// meanRow: see src/native/similarity-binding.ts.
 #include "base/aligned_buffer.hpp"
 #include "bind/exports.hpp"
 #include "bind/similarity_args.hpp"
 #include "bind/throw.hpp"
 #include "similarity/dense.hpp"
 #include "similarity/file_search.hpp"
+#include "similarity/logits.hpp"
 #include "similarity/reduce.hpp"
 #include "similarity/topk.hpp"
 
@@ -28,6 +29,27 @@ Napi::Value dense(const Napi::CallbackInfo& info) {
         args, info.Env(), {a.data, b.data, out.value}, 4,
         {options_argument(args, 3), [a = a.rows, b = b.rows, out = out.data](const Options& options) {
            return similarity::dense(a, b, out, options);
+         }});
+  });
+}
+
+Napi::Value logits(const Napi::CallbackInfo& info) {
+  return guarded(info, [&] {
+    require_kernels(info.Env());
+    const Args args(info, "similarityLogits", 6);
+    const BoundRows a = rows_argument(args, 0, "a");
+    const BoundRows b = rows_argument(args, 1, "b");
+    args.require(a.rows.dim == b.rows.dim, "b", "must have a's dim");
+    const similarity::LogitOptions how = logit_options(args, 3);
+    args.require(a.rows.rows % how.vectors == 0, "logits.vectors", "must divide a's rows");
+    std::size_t elements = 0;
+    args.require(base::multiply(a.rows.rows / how.vectors, b.rows.rows, &elements), "out",
+                 "would be too large");
+    const auto out = args.typed<float>(2, "out", elements);
+    return start(
+        args, info.Env(), {a.data, b.data, out.value}, 5,
+        {options_argument(args, 4), [a = a.rows, b = b.rows, how, out = out.data](const Options& options) {
+           return similarity::logits(a, b, how, out, options);
          }});
   });
 }
@@ -136,6 +158,7 @@ void export_similarity(Napi::Env env, Napi::Object exports) {
     exports.Set(name, Napi::Function::New(env, function, name));
   };
   add("similarityDense", dense);
+  add("similarityLogits", logits);
   add("similarityTopK", top_k);
   add("similarityTopKFile", top_k_file);
   add("similarityRank", rank);

@@ -87,6 +87,18 @@ Options options_argument(const Args& args, std::size_t index) {
   return options;
 }
 
+similarity::LogitOptions logit_options(const Args& args, std::size_t index) {
+  const Napi::Object object = args.object(index, "logits");
+  const Fields fields(object, args.where("logits"));
+  using similarity::Activation;
+  return {
+      fields.number("scale"), fields.number("bias"),
+      choice_of<Activation>(
+          object.Env(), fields.string("activation"),
+          {{"none", Activation::none}, {"softmax", Activation::softmax}, {"sigmoid", Activation::sigmoid}}),
+      fields.size("vectors", 1, std::size_t{1} << 20)};
+}
+
 Computation::Computation(Options options, Body body, Result result)
     : options_(std::move(options)), body_(std::move(body)), result_(std::move(result)) {
   options_.cancelled = [this] { return cancelled(); };

@@ -10,6 +10,7 @@
 #include "base/status.hpp"
 #include "bind/args.hpp"
 #include "bind/async_task.hpp"
+#include "similarity/logits.hpp"
 #include "similarity/options.hpp"
 #include "similarity/rows.hpp"
 
@@ -27,6 +28,9 @@ struct BoundRows {
 [[nodiscard]] BoundRows rows_argument(const Args& args, std::size_t index, std::string_view name);
 // {metric, precision, threads}
 [[nodiscard]] similarity::Options options_argument(const Args& args, std::size_t index);
+
+// {scale, bias, activation, vectors}
+[[nodiscard]] similarity::LogitOptions logit_options(const Args& args, std::size_t index);
 
 // A computation on the pool: it splits its own work into slabs, so for the task it is one item.
 class Computation final : public AsyncTask {

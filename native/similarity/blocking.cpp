@@ -22,7 +22,7 @@ std::size_t second_level_cache() noexcept {
 
 std::size_t rows_per_chunk(std::size_t stride) noexcept {
   constexpr std::size_t whole = kernels::similarity::row_multiple;
-  const std::size_t fit = second_level_cache() / 4 / std::max<std::size_t>(stride, 1) / whole * whole;
+  const std::size_t fit = second_level_cache() * 3 / 16 / std::max<std::size_t>(stride, 1) / whole * whole;
   return std::clamp<std::size_t>(fit, whole, 32 * whole);
 }
 

@@ -21,7 +21,8 @@ using base::Status;
 namespace {
 
 // Every score to float64's precision, rounded once: far slower than the tiles, for those who must have it.
-Status dense_exact(const Rows& a, const Rows& b, std::span<float> out, const Options& options) {
+Status dense_exact(const Rows& a, const Rows& b, std::span<float> out, const Options& options,
+                   const std::function<void(std::span<float>)>& finish) {
   const std::size_t dim = a.dim;
   std::vector<float> wide(b.type == DType::float32 ? 0 : b.rows * dim);
   if (b.type != DType::float32) widen(b.data, b.type, wide.size(), wide.data());
@@ -35,16 +36,31 @@ Status dense_exact(const Rows& a, const Rows& b, std::span<float> out, const Opt
         return Status::fail(Code::aborted, "the operation was aborted");
       out[i * b.rows + j] = static_cast<float>(exact_score(x, columns[j], dim, options.metric));
     }
+    if (finish) finish(out.subspan(i * b.rows, b.rows));
     return Status::good();
   });
 }
 
+// What brings a kernel's values to scores, where a product of floats can do it: powers of two for fp32 and
+// bf16, folded into the queries' scales. Empty where it cannot.
+std::vector<float> folded_scales(const PackedQueries& packed, double unit, std::size_t columns) {
+  std::vector<float> scales(packed.groups() * packed.width(), 1.0f);
+  for (std::size_t q = 0; q < columns; ++q) {
+    const double factor = packed.factor(q) * unit;
+    if (packed.shift(q) != 0 || factor < 0x1p-100 || factor > 0x1p100) return {};
+    scales[q] = packed.scale()[q] * static_cast<float>(factor);
+  }
+  return scales;
+}
+
 // One loaded chunk against all packed rows; `out` starts at the chunk's first row.
-Status dense_chunk(const ScanState& state, std::span<float> out, std::size_t columns,
+Status dense_chunk(const ScanState& state, std::size_t next_rows, std::span<float> out, std::size_t columns,
                    const Options& options) {
   const PackedQueries& packed = *state.packed;
   const bool cosine = options.metric == Metric::cosine;
   const float limit = cosine ? 1.0f : std::numeric_limits<float>::infinity();
+  const std::vector<float> folded =
+      state.pass == Pass::int8 ? std::vector<float>{} : folded_scales(packed, state.unit, columns);
   auto block = state.rows.block();
   for (std::size_t group = 0; group < packed.groups(); ++group) {
     if (options.cancelled()) return Status::fail(Code::aborted, "the operation was aborted");
@@ -52,9 +68,10 @@ Status dense_chunk(const ScanState& state, std::span<float> out, std::size_t col
     const std::size_t count = std::min(packed.width(), columns - first);
     block.panels = packed.panels(group);
     block.panel_count = packed.panels_of(group);
-    block.query_scale = packed.scale() + first;
+    block.query_scale = (folded.empty() ? packed.scale() : folded.data()) + first;
+    set_soon(block, packed, group, next_rows);
     packed.variant().dense(block, {out.data() + first, columns, count, -limit, limit});
-    if (cosine && state.pass != Pass::int8) continue;
+    if (!folded.empty()) continue;
     for (std::size_t j = 0; j < block.count; ++j) {
       float* const line = out.data() + j * columns + first;
       for (std::size_t q = 0; q < count; ++q) {
@@ -69,12 +86,13 @@ Status dense_chunk(const ScanState& state, std::span<float> out, std::size_t col
 
 }  // namespace
 
-Status dense(const Rows& a, const Rows& b, std::span<float> out, const Options& options) {
+Status dense(const Rows& a, const Rows& b, std::span<float> out, const Options& options,
+             const std::function<void(std::span<float>)>& finish) {
   std::vector<double> a_norms(a.rows);
   std::vector<double> b_norms(b.rows);
   if (Status status = row_norms(a, "a", a_norms, options); !status.ok()) return status;
   if (Status status = row_norms(b, "b", b_norms, options); !status.ok()) return status;
-  if (options.precision == Precision::exact) return dense_exact(a, b, out, options);
+  if (options.precision == Precision::exact) return dense_exact(a, b, out, options, finish);
 
   const std::vector<float> centre =
       options.precision == Precision::int8 ? centre_of(b, options.metric) : std::vector<float>{};
@@ -90,9 +108,14 @@ Status dense(const Rows& a, const Rows& b, std::span<float> out, const Options& 
     const std::size_t first = slab * chunk;
     ScanState& state = states[worker];
     bool changed = false;
-    Status status = load_chunk(state, passes, pass, segment, first, std::min(chunk, a.rows - first),
-                               options.metric, Bound::none, changed);
-    return status.ok() ? dense_chunk(state, out.subspan(first * b.rows), b.rows, options) : status;
+    const std::size_t count = std::min(chunk, a.rows - first);
+    Status status =
+        load_chunk(state, passes, pass, segment, first, count, options.metric, Bound::none, changed);
+    if (!status.ok()) return status;
+    const std::size_t next_rows = state.rows.in_place() ? std::min(chunk, a.rows - first - count) : 0;
+    status = dense_chunk(state, next_rows, out.subspan(first * b.rows), b.rows, options);
+    if (status.ok() && finish) finish(out.subspan(first * b.rows, count * b.rows));
+    return status;
   });
 }
 

@@ -44,6 +44,7 @@ Status EncodedRows::encode_fp32(const Rows& rows, std::size_t first, std::size_t
                      });
   if (plain) {
     rows_ = rows.at(first);
+    in_place_ = true;
     stride_ = rows.stride();
     for (std::size_t j = 0; j < count; ++j) {
       const double norm = own_norms[j];
@@ -91,6 +92,7 @@ Status EncodedRows::rescale(const Rows& rows, std::size_t first, std::span<const
     length_[j] = cosine ? 1 : norms[j] / unit_;
   }
   rows_ = reinterpret_cast<const std::byte*>(copy_.data());
+  in_place_ = false;
   stride_ = rows.dim * sizeof(float);
   return Status::good();
 }
@@ -116,6 +118,7 @@ Status EncodedRows::encode_bf16(const Rows& rows, std::size_t first, std::size_t
     std::fill_n(std::transform(from, from + rows.dim, to, to_bfloat16), padded - rows.dim, std::uint16_t{0});
   }
   rows_ = reinterpret_cast<const std::byte*>(halves_.data());
+  in_place_ = false;
   stride_ = padded * 2;
   words_ = padded / 2;
   return Status::good();
@@ -131,12 +134,14 @@ Status EncodedRows::encode_int8(const Rows& rows, std::size_t first, std::size_t
   row_codes_.resize(count);
   encode_codes(rows, first, norms.subspan(first, count), metric, centre, codes_.data(), row_codes_);
   use_codes({codes_.data(), stride, row_codes_}, queries, bound);
+  in_place_ = false;
   return Status::good();
 }
 
 void EncodedRows::use_codes(const CodeView& codes, const PackedQueries& queries, Bound bound) {
   count_ = codes.rows.size();
   rows_ = reinterpret_cast<const std::byte*>(codes.codes);
+  in_place_ = true;
   stride_ = codes.stride;
   words_ = codes.stride / 4;
   unit_ = 1;

@@ -41,6 +41,8 @@ class EncodedRows {
   void use_codes(const CodeView& codes, const PackedQueries& queries, Bound bound);
 
   [[nodiscard]] kernels::similarity::Block block() const noexcept;
+  // Whether the kernel reads the rows (or codes) where they lie, so that those of the next chunk follow them.
+  [[nodiscard]] bool in_place() const noexcept { return in_place_; }
   [[nodiscard]] double radius(std::size_t row) const noexcept { return radius_[row]; }
   // Scores are to be multiplied by this power of two: 1 unless metric is dot and a row's length is extreme.
   [[nodiscard]] double unit() const noexcept { return unit_; }
@@ -50,6 +52,7 @@ class EncodedRows {
                                      Metric metric);
 
   const std::byte* rows_ = nullptr;
+  bool in_place_ = false;
   std::size_t count_ = 0;
   std::size_t stride_ = 0;
   std::size_t words_ = 0;

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <vector>
 
+#include "base/huge_pages.hpp"
 #include "similarity/parallel.hpp"
 
 namespace diptych::similarity {
@@ -49,12 +50,20 @@ Status PackedQueries::reserve(const Variant& variant, std::size_t count, std::si
   if (!base::multiply(padded, words * 4, &bytes) || !panels_.reserve(bytes)) {
     return Status::fail(Code::out_of_memory, "not enough memory to pack the queries: pass fewer at a time");
   }
+  base::use_huge_pages(panels_.data(), bytes);
   std::fill_n(panels_.data(), bytes, std::byte{0});
   code_length_ = code_error_ = 0;
   scale_.assign(padded, 1.0f);
   factor_.assign(count, 1.0);
   shift_.assign(count, 0.0);
   return Status::good();
+}
+
+double PackedQueries::scaling(std::size_t query, double norm, Metric metric) {
+  if (metric == Metric::cosine) return 1 / norm;
+  const int exponent = std::ilogb(norm) + 1;
+  factor_[query] = std::ldexp(1.0, exponent);
+  return std::ldexp(1.0, -exponent);
 }
 
 template <class Put>
@@ -67,31 +76,46 @@ Status PackedQueries::each(const Source& source, Put put) {
     for (std::size_t q = panel * panel_width; q < end; ++q) {
       const double norm = source.norms[source.first + q];
       if (norm == 0) continue;
-      double scale = 1 / norm;
-      if (source.options.metric == Metric::dot) {
-        const int exponent = std::ilogb(norm) + 1;
-        scale = std::ldexp(1.0, -exponent);
-        factor_[q] = std::ldexp(1.0, exponent);
-      }
+      const double scale = scaling(q, norm, source.options.metric);
       put(q, source.rows.floats(source.first + q, scratch.data()), scale);
     }
     return Status::good();
   });
 }
 
-Status PackedQueries::pack_fp32(const Variant& variant, const Source& source) {
+Status PackedQueries::pack_fp32(const Variant& variant, const Source& source, bool plainly) {
   const std::size_t dim = source.rows.dim;
   if (Status status = reserve(variant, source.count, dim); !status.ok()) return status;
-  return each(source, [&](std::size_t q, const float* x, double scale) {
-    float* to = reinterpret_cast<float*>(lane(q));
-    const std::size_t step = lane_step(q) / sizeof(float);
-    const auto narrow = static_cast<float>(scale);
-    if (scale > 0x1p-60 && scale < 0x1p60) {
-      for (std::size_t k = 0; k < dim; ++k) to[k * step] = x[k] * narrow;
-    } else {
-      for (std::size_t k = 0; k < dim; ++k)
-        to[k * step] = static_cast<float>(static_cast<double>(x[k]) * scale);
+  const std::size_t panels = (count_ + panel_width - 1) / panel_width;
+  std::size_t floats = 0;
+  if (plainly && (!base::multiply(count_, dim, &floats) || !plain_.reserve(floats))) {
+    return Status::fail(Code::out_of_memory, "not enough memory to pack the queries: pass fewer at a time");
+  }
+  return for_each_slab(panels, source.options, [&](std::size_t, std::size_t panel) {
+    // All sixteen rows of the panel, scaled, one after the other; then turned.
+    std::vector<float> scaled(panel_width * dim);
+    const std::size_t first = panel * panel_width;
+    const std::size_t count = std::min(count_ - first, panel_width);
+    for (std::size_t i = 0; i < count; ++i) {
+      float* const to = scaled.data() + i * dim;
+      const double norm = source.norms[source.first + first + i];
+      if (norm == 0) continue;
+      const double scale = scaling(first + i, norm, source.options.metric);
+      const float* const x = source.rows.floats(source.first + first + i, to);
+      if (scale > 0x1p-60 && scale < 0x1p60) {
+        const auto narrow = static_cast<float>(scale);
+        for (std::size_t k = 0; k < dim; ++k) to[k] = x[k] * narrow;
+      } else {
+        for (std::size_t k = 0; k < dim; ++k) to[k] = static_cast<float>(static_cast<double>(x[k]) * scale);
+      }
     }
+    float* to = reinterpret_cast<float*>(lane(first));
+    const std::size_t step = lane_step(first) / sizeof(float);
+    for (std::size_t k = 0; k < dim; ++k, to += step) {
+      for (std::size_t i = 0; i < panel_width; ++i) to[i] = scaled[i * dim + k];
+    }
+    if (plainly) std::copy_n(scaled.data(), count * dim, plain_.data() + first * dim);
+    return Status::good();
   });
 }
 

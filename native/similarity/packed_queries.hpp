@@ -27,8 +27,9 @@ class PackedQueries {
   };
 
   // In fp32. cosine: x / |x| rounded to float, factor 1. dot: x * 2^-e of length [0.5, 1), factor 2^e, so
-  // that no sum can overflow. A zero row stays zero.
-  [[nodiscard]] base::Status pack_fp32(const kernels::similarity::Variant& variant, const Source& source);
+  // that no sum can overflow. A zero row stays zero. `plainly`: row after row as well, for few queries.
+  [[nodiscard]] base::Status pack_fp32(const kernels::similarity::Variant& variant, const Source& source,
+                                       bool plainly);
   // The same values, each rounded to bfloat16.
   [[nodiscard]] base::Status pack_bf16(const kernels::similarity::Variant& variant, const Source& source);
   // Codes of x / |x| - centre; factor 1 for cosine, |x| for dot.
@@ -46,6 +47,11 @@ class PackedQueries {
   [[nodiscard]] const std::byte* panels(std::size_t group) const noexcept {
     return panels_.data() + group * width_ * words_ * 4;
   }
+  [[nodiscard]] std::size_t group_bytes(std::size_t group) const noexcept {
+    return panels_of(group) * kernels::similarity::panel_width * words_ * 4;
+  }
+  // The scaled queries row after row; null unless packed so.
+  [[nodiscard]] const float* plain() const noexcept { return plain_.data(); }
   // g_q of the kernels, padded to whole panels.
   [[nodiscard]] const float* scale() const noexcept { return scale_.data(); }
   [[nodiscard]] double factor(std::size_t query) const noexcept { return factor_[query]; }
@@ -55,6 +61,8 @@ class PackedQueries {
   [[nodiscard]] double code_error() const noexcept { return code_error_; }
 
  private:
+  // What to multiply a query of this length by, its factor_ set to undo it.
+  [[nodiscard]] double scaling(std::size_t query, double norm, Metric metric);
   // Calls put(query, x, factor) for every query that is not zero: x as floats, and what scales it.
   template <class Put>
   [[nodiscard]] base::Status each(const Source& source, Put put);
@@ -69,6 +77,7 @@ class PackedQueries {
   std::size_t words_ = 0;
   std::size_t width_ = kernels::similarity::panel_width;
   base::AlignedBuffer<std::byte> panels_;
+  base::AlignedBuffer<float> plain_;
   std::vector<float> scale_;
   std::vector<double> factor_;
   std::vector<double> shift_;

@@ -18,7 +18,9 @@ Pass choose_pass(Precision precision, std::size_t queries, std::size_t dim, bool
       break;
   }
   if (dim > kernels::similarity::most_int8_dim) return Pass::fp32;
-  const bool fast = active_int8().needs.contains(kernels::CpuFeature::avx512vnni);
+  const kernels::CpuFeatures uses = active_int8().needs;
+  const bool fast = uses.contains(kernels::CpuFeature::avx512vnni) ||
+                    uses.contains(kernels::CpuFeature::neon_dotprod);
   // Few queries wait for memory, and codes are a quarter of it.
   constexpr std::size_t few = 8;
   // Making codes costs about as much as forty queries in fp32 do.
@@ -45,7 +47,7 @@ Status Passes::pack(Pass pass, PackedQueries& packed) const {
   const PackedQueries::Source source{queries_, first_, count_, norms_, options_};
   switch (pass) {
     case Pass::fp32:
-      return packed.pack_fp32(active_fp32(), source);
+      return packed.pack_fp32(active_fp32(), source, few());
     case Pass::bf16:
       return packed.pack_bf16(active_bf16(), source);
     case Pass::int8:

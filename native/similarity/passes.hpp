@@ -30,6 +30,9 @@ class Passes {
       : queries_(queries), first_(first), count_(count), norms_(norms), centre_(centre), options_(options) {}
 
   [[nodiscard]] base::Status get(Pass pass, const PackedQueries** packed);
+  // Whether the whole call has so few queries that rows are read once, without tiles. The call, not a part of
+  // it, decides: the bits of a score must not depend on how queries are split.
+  [[nodiscard]] bool few() const noexcept { return queries_.rows <= kernels::similarity::most_few_queries; }
   [[nodiscard]] std::span<const float> centre() const noexcept { return centre_; }
 
  private:

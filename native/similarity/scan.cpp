@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "similarity/active.hpp"
 #include "similarity/rounding.hpp"
 
 namespace diptych::similarity {
@@ -48,6 +49,48 @@ Status load_chunk(ScanState& state, Passes& passes, Pass wanted, const Segment& 
     changed = true;
   }
   return status;
+}
+
+Status load_few(ScanState& state, Passes& passes, const Segment& segment, std::size_t first,
+                std::size_t count, Metric metric, Bound bound, bool& changed) {
+  const PackedQueries* packed = nullptr;
+  if (Status status = passes.get(Pass::fp32, &packed); !status.ok()) return status;
+  state.dots.resize(count * packed->count());
+  state.squares.resize(count);
+  const auto products = [&](const float* rows) {
+    active_rows().few({rows, segment.rows.dim, count, segment.rows.dim, packed->plain(), packed->count(),
+                       state.dots.data(), state.squares.data()});
+  };
+  const bool direct = segment.rows.type == DType::float32;
+  const auto* const rows = reinterpret_cast<const float*>(segment.rows.at(first));
+  if (direct) products(rows);
+  if (!segment.to_fill.empty()) {
+    const auto norms = segment.to_fill.subspan(first, count);
+    const bool finite = direct ? norms_from_squares(segment.rows, first, state.squares, norms)
+                               : quick_norms(segment.rows, first, norms);
+    if (!finite) return Status::fail(Code::bad_input, std::string(unnamed_bad_row));
+  }
+  Status status = state.rows.encode_fp32(segment.rows, first, count, segment.norms, metric, bound);
+  if (!status.ok()) return status;
+  // Copies scaled by powers of two, where lengths are extreme or elements are not floats.
+  if (!state.rows.in_place()) products(reinterpret_cast<const float*>(state.rows.block().rows));
+  if (packed != state.packed || state.rows.unit() != state.unit) {
+    state.pass = Pass::fp32;
+    state.packed = packed;
+    state.unit = state.rows.unit();
+    changed = true;
+  }
+  return status;
+}
+
+void set_soon(kernels::similarity::Block& block, const PackedQueries& packed, std::size_t group,
+              std::size_t next_rows) noexcept {
+  if (block.count == 0) return;
+  const std::size_t groups = packed.groups();
+  const std::size_t next = group + 1 == groups ? 0 : group + 1;
+  if (groups > 1) block.soon[0] = {packed.panels(next), packed.group_bytes(next) / block.count};
+  const std::size_t part = next_rows * block.stride / groups;
+  block.soon[1] = {block.rows + block.count * block.stride + group * part, part / block.count};
 }
 
 }  // namespace diptych::similarity

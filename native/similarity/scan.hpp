@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <vector>
 
@@ -21,6 +22,9 @@ struct ScanState {
   EncodedRows rows;
   std::vector<kernels::similarity::Hit> hits;
   std::vector<float> thresholds;
+  // Few queries: the chunk's inner products, `packed->count()` a row, and sums of squares.
+  std::vector<float> dots;
+  std::vector<float> squares;
   double unit = 1;
   Pass pass = Pass::fp32;
   const PackedQueries* packed = nullptr;
@@ -54,6 +58,17 @@ struct Interval {
                                       std::size_t first, std::size_t count, Metric metric, Bound bound,
                                       bool& changed);
 
+// The same for few queries in fp32, with state.dots made: rows that nothing has touched yet are read once,
+// for their lengths too.
+[[nodiscard]] base::Status load_few(ScanState& state, Passes& passes, const Segment& segment,
+                                    std::size_t first, std::size_t count, Metric metric, Bound bound,
+                                    bool& changed);
+
+// What a kernel may fetch while it runs `group` over the chunk: the panels after its own, and a part of the
+// next chunk's rows.
+void set_soon(kernels::similarity::Block& block, const PackedQueries& packed, std::size_t group,
+              std::size_t next_rows) noexcept;
+
 // Rows from .. to - 1 of the segment. The sink has
 //   Pass pass(): the pass it wants now;
 //   void set_thresholds(ScanState&): fills state.thresholds for state.packed and state.unit;
@@ -67,18 +82,38 @@ template <class Sink>
   for (std::size_t first = from; first < to; first += chunk) {
     if (options.cancelled()) return base::Status::fail(base::Code::aborted, "the operation was aborted");
     const std::size_t count = std::min(chunk, to - first);
+    const Pass wanted = sink.pass();
+    const bool few = wanted == Pass::fp32 && passes.few();
     bool changed = state.packed == nullptr;
     base::Status status =
-        load_chunk(state, passes, sink.pass(), segment, first, count, options.metric, bound, changed);
+        few ? load_few(state, passes, segment, first, count, options.metric, bound, changed)
+            : load_chunk(state, passes, wanted, segment, first, count, options.metric, bound, changed);
     if (!status.ok()) return status;
     if (changed || first == from) sink.set_thresholds(state);
     const PackedQueries& packed = *state.packed;
+    auto block = state.rows.block();
+    if (few) {
+      const float* dot = state.dots.data();
+      for (std::size_t j = 0; j < count; ++j) {
+        for (std::size_t q = 0; q < packed.count(); ++q, ++dot) {
+          const float value = *dot * block.row_scale[j] + block.row_offset[j];
+          if (!(value >= state.thresholds[q])) continue;
+          const kernels::similarity::Hit hit{value, static_cast<std::uint32_t>(j),
+                                             static_cast<std::uint32_t>(q)};
+          sink.take(state, segment.first + first + j, q, hit);
+          ++state.taken;
+        }
+      }
+      continue;
+    }
+    const std::size_t next_rows =
+        state.rows.in_place() ? std::min(chunk, segment.rows.rows - first - count) : 0;
     for (std::size_t group = 0; group < packed.groups(); ++group) {
-      auto block = state.rows.block();
       const std::size_t first_query = group * packed.width();
       block.panels = packed.panels(group);
       block.panel_count = packed.panels_of(group);
       block.query_scale = packed.scale() + first_query;
+      set_soon(block, packed, group, next_rows);
       kernels::similarity::Filter filter{state.thresholds.data() + first_query, state.hits.data(),
                                          hits_at_once, 0};
       for (std::size_t row = 0; row < block.count;) {

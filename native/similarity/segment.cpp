@@ -7,18 +7,40 @@
 
 namespace diptych::similarity {
 
+namespace {
+
+// Sums in this range have lost nothing to float's limits; all others are made again in double.
+constexpr float least = 1e-30f;
+constexpr float most = 1e30f;
+// Short rows cost little either way, and so their cosines are float's best.
+constexpr std::size_t short_dim = 128;
+
+}  // namespace
+
 bool quick_norms(const Rows& rows, std::size_t first, std::span<double> norms) {
-  // Sums in this range have lost nothing to float's limits; all others are made again in double.
-  constexpr float least = 1e-30f;
-  constexpr float most = 1e30f;
-  // Short rows cost little either way, and so their cosines are float's best.
-  constexpr std::size_t short_dim = 128;
+  std::vector<float> squares(norms.size());
+  if (rows.dim < short_dim) {
+    // Made in double below.
+  } else if (rows.type == DType::float32) {
+    const auto* const y = reinterpret_cast<const float*>(rows.at(first));
+    active_rows().squares(y, rows.dim, norms.size(), rows.dim, squares.data());
+  } else {
+    std::vector<float> scratch(rows.dim);
+    for (std::size_t j = 0; j < norms.size(); ++j) {
+      active_rows().squares(rows.floats(first + j, scratch.data()), rows.dim, 1, rows.dim, &squares[j]);
+    }
+  }
+  return norms_from_squares(rows, first, squares, norms);
+}
+
+bool norms_from_squares(const Rows& rows, std::size_t first, std::span<const float> squares,
+                        std::span<double> norms) {
   std::vector<float> scratch(rows.type == DType::float32 ? 0 : rows.dim);
   for (std::size_t j = 0; j < norms.size(); ++j) {
-    const float* const y = rows.floats(first + j, scratch.data());
-    const float quick = rows.dim < short_dim ? 0.0f : active_rows().dot_fast(y, y, rows.dim);
-    const double square =
-        quick >= least && quick <= most ? static_cast<double>(quick) : active_rows().sum_squares(y, rows.dim);
+    auto square = static_cast<double>(squares[j]);
+    if (rows.dim < short_dim || !(squares[j] >= least && squares[j] <= most)) {
+      square = active_rows().sum_squares(rows.floats(first + j, scratch.data()), rows.dim);
+    }
     if (!std::isfinite(square)) return false;
     norms[j] = std::sqrt(square);
   }

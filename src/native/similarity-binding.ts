@@ -49,6 +49,28 @@ export interface SimilarityBinding {
     options: NativeSimilarityOptions,
     cancel: Int32Array | null,
   ): Promise<void>;
+  /**
+   * out: a.rows / vectors * b.rows logits, or what the activation makes of them; `vectors` rows of a belong together,
+   * and the largest score of them counts.
+   */
+  similarityLogits(
+    a: NativeRows,
+    b: NativeRows,
+    out: Float32Array,
+    logits: {
+      readonly scale: number;
+      readonly bias: number;
+      readonly activation: 'none' | 'softmax' | 'sigmoid';
+      readonly vectors: number;
+    },
+    options: NativeSimilarityOptions,
+    cancel: Int32Array | null,
+  ): Promise<void>;
+  /**
+   * The bytes of a whole file, mapped: nothing is read until it is needed, and writing changes the memory alone. The
+   * file must not become shorter.
+   */
+  mapFile(path: string): ArrayBuffer;
   /** indices, scores: queries.rows * k; 1 <= k <= rows.rows. */
   similarityTopK(
     queries: NativeRows,

@@ -36,7 +36,7 @@ export async function cosineSimilarity(a: AnyRows, b: AnyRows, options: CosineOp
 }
 
 function output(out: Float32Array | undefined, length: number): Float32Array {
-  if (out === undefined) return allocate(length);
+  if (out === undefined) return allocateScores(length);
   if (!types.isFloat32Array(out)) {
     throw new DiptychError('BAD_INPUT', `expected a Float32Array, got ${describe(out)}`, { input: 'out' });
   }
@@ -48,7 +48,8 @@ function output(out: Float32Array | undefined, length: number): Float32Array {
   return out;
 }
 
-function allocate(length: number): Float32Array {
+/** Room for a matrix of `length` scores. Throws OUT_OF_MEMORY. */
+export function allocateScores(length: number): Float32Array {
   try {
     return new Float32Array(length);
   } catch (cause) {

@@ -1,8 +1,9 @@
+import { constants } from 'node:buffer';
 import { open } from 'node:fs/promises';
 import { DiptychError } from '../errors.js';
 import { native } from '../native/load.js';
 import type { NativeRowFile } from '../native/similarity-binding.js';
-import { callNative } from './call.js';
+import { callNative, fromNative } from './call.js';
 import { checkKeys, resolveOptions } from './options.js';
 import { checkedRows, checkSameDim, describe } from './rows.js';
 import type { AnyRows } from './rows.js';
@@ -19,7 +20,7 @@ export interface TopKFileOptions extends TopKOptions {
 type RowFile = Omit<NativeRowFile, 'blockBytes'>;
 
 /**
- * As `topK` over the rows of a .npy file (float32, float16 or int8, C order), which need not fit into memory: blocks
+ * As `topK` over the rows of a .npy file (float32, float16, int8, or bfloat16 as ml_dtypes writes it; C order), which need not fit into memory: blocks
  * stream through, the next one being read while one is searched. The answer is the one that `topK` gives in memory,
  * whatever the size of the blocks.
  *
@@ -65,6 +66,44 @@ export async function topKFile(
   return { indices, scores, rows: left.rows, k: most };
 }
 
+/**
+ * The rows of a .npy file (float32, float16, int8, or bfloat16 as ml_dtypes writes it; C order), mapped: nothing is
+ * read until it is needed, and what was read may leave memory again. They go wherever rows go. Writing to them changes
+ * memory, never the file. The file must not become shorter while they are in use. Rejects with INPUT_NOT_FOUND or
+ * INPUT_UNREADABLE.
+ */
+export async function mapRows(path: string): Promise<AnyRows> {
+  const { offset, type, rows, dim } = await npyRows(path);
+  const size = BYTES[type];
+  const elements = rows * dim;
+  if (offset + elements * size > constants.MAX_LENGTH) {
+    const message = 'larger than an ArrayBuffer of this Node.js may be: topKFile reads files of any size';
+    throw new DiptychError('INPUT_UNREADABLE', message, { input: path });
+  }
+  const buffer = mapped(path);
+  if (buffer.byteLength < offset + elements * size) {
+    throw new DiptychError('INPUT_UNREADABLE', 'holds fewer rows than its header says', { input: path });
+  }
+  if (type === 'int8') return { data: new Int8Array(buffer, offset, elements), rows, dim, dtype: type };
+  if (offset % size !== 0) {
+    throw new DiptychError('INPUT_UNREADABLE', 'its elements are not aligned: save it again', {
+      input: path,
+    });
+  }
+  if (type === 'float32') return { data: new Float32Array(buffer, offset, elements), rows, dim, dtype: type };
+  return { data: new Uint16Array(buffer, offset, elements), rows, dim, dtype: type };
+}
+
+const BYTES = { float32: 4, float16: 2, bfloat16: 2, int8: 1 } as const;
+
+function mapped(path: string): ArrayBuffer {
+  try {
+    return native().mapFile(path);
+  } catch (thrown) {
+    throw fromNative(thrown);
+  }
+}
+
 /** Where the rows of a .npy file are. Throws INPUT_NOT_FOUND or INPUT_UNREADABLE. */
 export async function npyRows(path: string): Promise<RowFile> {
   const header = await readHeader(path);
@@ -76,7 +115,7 @@ export async function npyRows(path: string): Promise<RowFile> {
   const offset = start + (major === 1 ? header.readUInt16LE(8) : header.readUInt32LE(8));
   const text = header.subarray(start, offset).toString('latin1');
   const type = TYPES.get(/'descr':\s*'([^']+)'/.exec(text)?.[1] ?? '');
-  if (type === undefined) throw invalid('expected float32, float16 or int8 values, little-endian');
+  if (type === undefined) throw invalid('expected float32, float16, bfloat16 or int8 values, little-endian');
   if (!/'fortran_order':\s*False/.test(text))
     throw invalid('expected C order: save numpy.ascontiguousarray(rows)');
   const shape = /'shape':\s*\((\d+),\s*(\d+)\)/.exec(text);
@@ -91,6 +130,8 @@ const TYPES = new Map<string, RowFile['type']>([
   ['<f4', 'float32'],
   ['<f2', 'float16'],
   ['|i1', 'int8'],
+  ['<V2', 'bfloat16'],
+  ['|V2', 'bfloat16'],
 ]);
 
 async function readHeader(path: string): Promise<Buffer> {

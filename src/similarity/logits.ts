@@ -1,45 +1,75 @@
 import { DiptychError } from '../errors.js';
-import { cosineSimilarity } from './cosine.js';
-import type { Matrix, Rows } from './rows.js';
+import { native } from '../native/load.js';
+import { callNative } from './call.js';
+import { allocateScores } from './cosine.js';
+import { checkKeys, finiteOption, oneOf, resolveOptions } from './options.js';
+import type { Precision, SimilarityOptions } from './options.js';
+import { checkedRows, checkSameDim, describe } from './rows.js';
+import type { AnyRows, Matrix } from './rows.js';
 
-export interface LogitOptions {
-  /** The factor itself (exp already taken): 100 for OpenAI's CLIP. */
-  readonly scale: number;
-  /** Added after scaling (SigLIP); 0 elsewhere. */
-  readonly bias: number;
-  readonly threads?: number;
+const ACTIVATIONS = ['none', 'softmax', 'sigmoid'] as const;
+
+export interface LogitOptions extends Omit<SimilarityOptions, 'metric'> {
+  /** The factor itself (exp already taken): 100 for OpenAI's CLIP. Default 1. */
+  readonly scale?: number;
+  /** Added after scaling (SigLIP). Default 0. */
+  readonly bias?: number;
+  /**
+   * What is made of the logits: nothing (default), a softmax over each row (CLIP: probabilities of the texts for each
+   * image), or a sigmoid of each (SigLIP).
+   */
+  readonly activation?: 'none' | 'softmax' | 'sigmoid';
+  /** Of the cosines. Default `fp32`. */
+  readonly precision?: Precision;
 }
 
 /** Rows with several vectors each (BLIP-2: 32 queries per image); 1 where it is missing. */
-export type MultiRows = Rows & { readonly vectors?: number };
+export type MultiRows = AnyRows & { readonly vectors?: number };
+
+const KEYS = ['scale', 'bias', 'activation', 'precision', 'threads', 'signal'];
 
 /**
- * Logits [images.rows, texts.rows]: scale * cosine + bias. Where an image has several vectors, its cosine is the
- * largest of them (BLIP-2's image-text contrast). Throws DIMENSION_MISMATCH.
+ * Logits [images.rows, texts.rows]: scale * cosine + bias, or the activation of them, made while a block of rows is in
+ * cache. Where an image has several vectors, its cosine is the largest of them (BLIP-2's image-text contrast). No rows
+ * on either side give an empty matrix. Rejects as `cosineSimilarity` does.
  */
-export async function logitsOf(images: MultiRows, texts: MultiRows, options: LogitOptions): Promise<Matrix> {
-  const vectors = images.vectors ?? 1;
-  if ((texts.vectors ?? 1) !== 1) {
+export async function logitsOf(
+  images: MultiRows,
+  texts: MultiRows,
+  options: LogitOptions = {},
+): Promise<Matrix> {
+  checkKeys(options, KEYS);
+  const vectors = vectorsOf(images, 'images');
+  if (vectorsOf(texts, 'texts') !== 1) {
     throw new DiptychError('DIMENSION_MISMATCH', 'expected one vector per text', { input: 'texts' });
   }
-  const flat = { data: images.data, rows: images.rows * vectors, dim: images.dim };
-  const cosines = await cosineSimilarity(
-    flat,
-    texts,
-    options.threads === undefined ? {} : { threads: options.threads },
+  const left = checkedRows(vectors === 1 ? images : { ...images, rows: images.rows * vectors }, 'images');
+  const right = checkedRows(texts, 'texts');
+  checkSameDim(left, right, ['images', 'texts']);
+  const head = {
+    scale: finiteOption(options.scale, 1, 'scale'),
+    bias: finiteOption(options.bias, 0, 'bias'),
+    activation: oneOf(options.activation, ACTIVATIONS, 'none', 'activation'),
+    vectors,
+  };
+  const resolved = resolveOptions(options, 'fp32');
+  const data = allocateScores(images.rows * right.rows);
+  await callNative(options.signal, (cancel) =>
+    native().similarityLogits(left, right, data, head, resolved, cancel),
   );
-  const { columns } = cosines;
-  const data = new Float32Array(images.rows * columns);
-  for (let row = 0; row < images.rows; row++) {
-    for (let column = 0; column < columns; column++) {
-      let best = -Infinity;
-      for (let vector = 0; vector < vectors; vector++) {
-        best = Math.max(best, cosines.data[(row * vectors + vector) * columns + column] ?? -Infinity);
-      }
-      data[row * columns + column] = options.scale * best + options.bias;
-    }
-  }
-  return { data, rows: images.rows, columns };
+  return { data, rows: images.rows, columns: right.rows };
+}
+
+function vectorsOf(rows: MultiRows, input: string): number {
+  const given: unknown = rows;
+  if (typeof given !== 'object' || given === null || !('vectors' in given)) return 1;
+  const { vectors } = given;
+  if (vectors === undefined) return 1;
+  if (typeof vectors === 'number' && Number.isInteger(vectors) && vectors >= 1 && vectors <= 2 ** 20)
+    return vectors;
+  throw new DiptychError('BAD_INPUT', `expected a whole number of vectors, got ${describe(vectors)}`, {
+    input,
+  });
 }
 
 /** Softmax over each row, computed from the row's largest value so that nothing overflows. */

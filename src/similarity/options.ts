@@ -47,13 +47,21 @@ export function resolveOptions(
   };
 }
 
-function oneOf<T extends string>(value: unknown, known: readonly T[], fallback: T, input: string): T {
+/** One of the known names, or the fallback for undefined. Throws BAD_OPTION. */
+export function oneOf<T extends string>(value: unknown, known: readonly T[], fallback: T, input: string): T {
   if (value === undefined) return fallback;
   const found = known.find((name) => name === value);
   if (found !== undefined) return found;
   throw new DiptychError('BAD_OPTION', `expected one of ${known.join(', ')}, got ${describe(value)}`, {
     input,
   });
+}
+
+/** A finite number, or the fallback for undefined. Throws BAD_OPTION. */
+export function finiteOption(value: unknown, fallback: number, input: string): number {
+  if (value === undefined) return fallback;
+  if (typeof value === 'number' && Number.isFinite(value)) return value;
+  throw new DiptychError('BAD_OPTION', `expected a finite number, got ${describe(value)}`, { input });
 }
 
 function threadCount(value: unknown): number {

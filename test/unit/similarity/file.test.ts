@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
-import { topKFile } from '#diptych/similarity/file.js';
+import { mapRows, topKFile } from '#diptych/similarity/file.js';
 import { topK } from '#diptych/similarity/topk.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'diptych-'));
@@ -32,6 +32,8 @@ test.each([1, dim * 4, 1000, 96 * 333, 1e9])(
       const seen: number[] = [];
       const options = { blockBytes, precision, onProgress: (done: number) => seen.push(done) };
       expect(await topKFile(queries, path, 6, options)).toEqual(await topK(queries, rows, 6, { precision }));
+      const few = { data: queries.data.subarray(0, 3 * dim), rows: 3, dim };
+      expect(await topKFile(few, path, 6, options)).toEqual(await topK(few, rows, 6, { precision }));
       expect(seen.at(-1)).toBe(900);
     }
   },
@@ -47,6 +49,42 @@ test('int8 rows, more hits than rows, and no queries', async () => {
     rows: 0,
     k: 2,
   });
+});
+
+test('mapped rows are searched where they lie, and writing to them leaves the file alone', async () => {
+  const mapped = await mapRows(path);
+  expect([mapped.rows, mapped.dim, mapped.dtype]).toEqual([900, dim, 'float32']);
+  expect(mapped.data).toEqual(rows.data);
+  expect(await topK(queries, mapped, 6)).toEqual(await topK(queries, rows, 6));
+  mapped.data.fill(0);
+  expect((await mapRows(path)).data).toEqual(rows.data);
+});
+
+test.each([
+  ['<V2', 'bfloat16'],
+  ['|V2', 'bfloat16'],
+  ['<f2', 'float16'],
+] as const)('16-bit rows of type %s are mapped and streamed as %s', async (descr, dtype) => {
+  const halves = Uint16Array.from(
+    { length: 40 * dim },
+    (_, i) => 0x3c00 + ((i * 37) % 300) + (i % 2) * 0x8000,
+  );
+  const file = join(folder, 'halves.npy');
+  writeFileSync(file, npy(descr, 40, dim, new Uint8Array(halves.buffer)));
+  const memory = { data: halves, rows: 40, dim, dtype };
+  expect(await mapRows(file)).toEqual(memory);
+  expect(await topKFile(queries, file, 5)).toEqual(await topK(queries, memory, 5));
+});
+
+test.each<[string, string | Buffer]>([
+  ['something else', 'text'],
+  ['nothing', ''],
+  ['fewer rows than it says', npy('<f4', 901, dim, bytes)],
+])('a file with %s is not mapped', async (_, content) => {
+  const bad = join(folder, 'unmapped.npy');
+  writeFileSync(bad, content);
+  await expect(mapRows(bad)).rejects.toMatchObject({ code: 'INPUT_UNREADABLE' });
+  await expect(mapRows(join(folder, 'no.npy'))).rejects.toMatchObject({ code: 'INPUT_NOT_FOUND' });
 });
 
 test.each<[string, string | Buffer, string]>([
