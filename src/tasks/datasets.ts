@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { convertIndexedToRgb, decode, encode } from 'fast-png';
 import { DiptychError, toDiptychError } from '../errors.js';
+import { datasetTemplates } from './templates.js';
 
 /** A labelled test set. */
 export interface LabelledImages {
@@ -30,13 +31,6 @@ function readJson(file: string, what: string): unknown {
 }
 
 const SIMPLE = ['a photo of a {}.'];
-const QUALITIES = ['blurry', 'black and white', 'low contrast', 'high contrast', 'bad', 'good'];
-const CIFAR_TEMPLATES = ['a', 'the'].flatMap((article) => [
-  `a photo of ${article} {}.`,
-  ...QUALITIES.map((quality) => `a ${quality} photo of ${article} {}.`),
-  `a photo of ${article} small {}.`,
-  `a photo of ${article} big {}.`,
-]);
 const CIFAR_CLASSES = 'airplane automobile bird cat deer dog frog horse ship truck'.split(' ');
 const CIFAR_SIDE = 32;
 const TRAIN_SHEETS = 5;
@@ -78,7 +72,7 @@ export function openCifar10(folder: string, split: 'test' | 'train' = 'test'): L
     classes: CIFAR_CLASSES,
     rows: labels.length,
     labels,
-    templates: CIFAR_TEMPLATES,
+    templates: datasetTemplates('cifar10'),
     image(row) {
       const { data, channels } = sheet(Math.floor(row / perSheet));
       const size = CIFAR_SIDE * CIFAR_SIDE;
@@ -136,7 +130,7 @@ export function openMnist(folder: string): LabelledImages {
     name: 'mnist',
     files: 'src/digits',
     classes,
-    templates: ['a photo of the number: "{}".'],
+    templates: datasetTemplates('mnist'),
   });
 }
 

@@ -8,11 +8,13 @@ import { fewShot } from './few-shot.js';
 import { classificationMetrics, type ClassificationMetrics } from './metrics.js';
 import { fitProbe, probeAccuracy } from './probe.js';
 import { retrievalMetrics, type RetrievalMetrics } from './retrieval.js';
-import { buildClassifier, type Templates } from './zero-shot.js';
+import { buildClassifier, type Classifier, type Templates } from './classifier.js';
 
 export interface EvaluateOptions {
   /** Default: the test set's own. */
   readonly templates?: Templates;
+  /** A finished class matrix instead: one row for each class of the set, in its order. */
+  readonly classifier?: Classifier;
   /** Look at the first rows only. */
   readonly limit?: number;
   readonly signal?: AbortSignal | undefined;
@@ -81,12 +83,16 @@ export async function evaluateZeroShot(
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const start = performance.now();
-  const classifier = await buildClassifier(
-    model,
-    set.classes,
-    options.templates ?? set.templates,
-    options.signal,
-  );
+  const classifier =
+    options.classifier ??
+    (await buildClassifier(model, set.classes, options.templates ?? set.templates, options.signal));
+  if (classifier.rows !== set.classes.length) {
+    throw new DiptychError(
+      'DIMENSION_MISMATCH',
+      `the classifier has ${String(classifier.rows)} classes, the set ${String(set.classes.length)}`,
+      { input: set.name },
+    );
+  }
   const { features, labels, failures } = await embedDataset(model, set, options);
   if (features.rows === 0)
     throw new DiptychError('BAD_INPUT', 'no image of it could be read', { input: set.name });

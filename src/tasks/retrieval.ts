@@ -92,15 +92,33 @@ function assemble(
   };
 }
 
-/** The same measures from a finished score matrix [texts, images], such as ITM's after re-ranking. */
+/** A finished matrix of scores, row after row. */
+export interface ScoreMatrix {
+  readonly data: Float32Array;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/**
+ * The same measures from a finished score matrix [texts, images], such as ITM's after re-ranking. Where the two ways
+ * were scored apart (each re-ranks the candidates of its own queries), `imageScores` [images, texts] is the other way's.
+ */
 export function retrievalFromScores(
-  scores: { readonly data: Float32Array; readonly rows: number; readonly columns: number },
+  scores: ScoreMatrix,
   imageOfText: ArrayLike<number>,
   recallK: readonly number[] = [1, 5, 10],
+  imageScores?: ScoreMatrix,
 ): RetrievalMetrics {
   const { data, rows: texts, columns: images } = scores;
   if (data.length !== texts * images || texts < 1 || images < 1)
     throw new DiptychError('BAD_INPUT', 'expected a score for each text and image', { input: 'scores' });
+  if (imageScores !== undefined && (imageScores.rows !== images || imageScores.columns !== texts)) {
+    throw new DiptychError(
+      'DIMENSION_MISMATCH',
+      `expected ${String(images)} x ${String(texts)} scores, got ${String(imageScores.rows)} x ${String(imageScores.columns)}`,
+      { input: 'imageScores' },
+    );
+  }
   const owner = checkLabels(imageOfText, texts, images, 'imageOfText');
   const ks = checkKs(recallK);
   const textRanks = Array.from(owner, (image, text) =>
@@ -111,7 +129,9 @@ export function retrievalFromScores(
       ? []
       : [
           rankOf(
-            Float32Array.from({ length: texts }, (_, text) => data[text * images + image] ?? NaN),
+            imageScores === undefined
+              ? Float32Array.from({ length: texts }, (_, text) => data[text * images + image] ?? NaN)
+              : imageScores.data.subarray(image * texts, (image + 1) * texts),
             right,
           ),
         ],

@@ -1,88 +1,61 @@
-/** The 80 prompt templates of the CLIP paper for ImageNet (openai/CLIP, MIT licence): see docs/licenses.md. */
-const OPENAI_IMAGENET = [
-  'a bad photo of a {}.',
-  'a photo of many {}.',
-  'a sculpture of a {}.',
-  'a photo of the hard to see {}.',
-  'a low resolution photo of the {}.',
-  'a rendering of a {}.',
-  'graffiti of a {}.',
-  'a bad photo of the {}.',
-  'a cropped photo of the {}.',
-  'a tattoo of a {}.',
-  'the embroidered {}.',
-  'a photo of a hard to see {}.',
-  'a bright photo of a {}.',
-  'a photo of a clean {}.',
-  'a photo of a dirty {}.',
-  'a dark photo of the {}.',
-  'a drawing of a {}.',
-  'a photo of my {}.',
-  'the plastic {}.',
-  'a photo of the cool {}.',
-  'a close-up photo of a {}.',
-  'a black and white photo of the {}.',
-  'a painting of the {}.',
-  'a painting of a {}.',
-  'a pixelated photo of the {}.',
-  'a sculpture of the {}.',
-  'a bright photo of the {}.',
-  'a cropped photo of a {}.',
-  'a plastic {}.',
-  'a photo of the dirty {}.',
-  'a jpeg corrupted photo of a {}.',
-  'a blurry photo of the {}.',
-  'a photo of the {}.',
-  'a good photo of the {}.',
-  'a rendering of the {}.',
-  'a {} in a video game.',
-  'a photo of one {}.',
-  'a doodle of a {}.',
-  'a close-up photo of the {}.',
-  'a photo of a {}.',
-  'the origami {}.',
-  'the {} in a video game.',
-  'a sketch of a {}.',
-  'a doodle of the {}.',
-  'a origami {}.',
-  'a low resolution photo of a {}.',
-  'the toy {}.',
-  'a rendition of the {}.',
-  'a photo of the clean {}.',
-  'a photo of a large {}.',
-  'a rendition of a {}.',
-  'a photo of a nice {}.',
-  'a photo of a weird {}.',
-  'a blurry photo of a {}.',
-  'a cartoon {}.',
-  'art of a {}.',
-  'a sketch of the {}.',
-  'a embroidered {}.',
-  'a pixelated photo of a {}.',
-  'itap of the {}.',
-  'a jpeg corrupted photo of the {}.',
-  'a good photo of a {}.',
-  'a plushie {}.',
-  'a photo of the nice {}.',
-  'a photo of the small {}.',
-  'a photo of the weird {}.',
-  'the cartoon {}.',
-  'art of the {}.',
-  'a drawing of the {}.',
-  'a photo of the large {}.',
-  'a black and white photo of a {}.',
-  'the plushie {}.',
-  'a dark photo of a {}.',
-  'itap of a {}.',
-  'graffiti of the {}.',
-  'a toy {}.',
-  'itap of my {}.',
-  'a photo of a cool {}.',
-  'a photo of a small {}.',
-  'a tattoo of the {}.',
-] as const;
+import { readFileSync } from 'node:fs';
+import { DiptychError } from '../errors.js';
 
-/** Prompt templates with `{}` where the label goes. */
+/**
+ * OpenAI's prompt templates per data set, and class names of some, as CLIP_benchmark carries them (MIT licence: see
+ * docs/licenses.md). Beside the sources: tsc copies no JSON.
+ */
+const FOLDER = new URL('../../src/tasks/prompts/', import.meta.url);
+
+type Lists = ReadonlyMap<string, readonly string[]>;
+
+const loaded = new Map<string, Lists>();
+
+const isTexts = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((text) => typeof text === 'string');
+
+function load(name: 'templates' | 'classnames'): Lists {
+  const known = loaded.get(name);
+  if (known !== undefined) return known;
+  const file = new URL(`${name}.json`, FOLDER);
+  const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
+  const lists = new Map<string, readonly string[]>();
+  for (const [set, texts] of Object.entries(typeof value === 'object' && value !== null ? value : {})) {
+    if (!isTexts(texts))
+      throw new DiptychError('INPUT_UNREADABLE', `${set}: expected texts`, { input: file.pathname });
+    lists.set(set, texts);
+  }
+  loaded.set(name, lists);
+  return lists;
+}
+
+function listOf(name: 'templates' | 'classnames', set: string): readonly string[] {
+  const lists = load(name);
+  const found = lists.get(set.toLowerCase().replaceAll('-', '_'));
+  if (found !== undefined) return found;
+  throw new DiptychError(
+    'BAD_OPTION',
+    `there are no ${name} of ${JSON.stringify(set)}; known: ${[...lists.keys()].join(', ')}`,
+    { input: name },
+  );
+}
+
+/** The data sets that {@link datasetTemplates} knows. */
+export function templateSets(): readonly string[] {
+  return [...load('templates').keys()];
+}
+
+/** OpenAI's templates for a data set, with `{c}` where the label goes. Throws BAD_OPTION, listing what there is. */
+export function datasetTemplates(set: string): readonly string[] {
+  return listOf('templates', set);
+}
+
+/** Class names of a data set in the order of its labels, such as `imagenet1k`. Throws BAD_OPTION. */
+export function datasetClasses(set: string): readonly string[] {
+  return listOf('classnames', set);
+}
+
+/** The 80 templates of the CLIP paper for ImageNet. */
 export function openaiTemplates(): readonly string[] {
-  return OPENAI_IMAGENET;
+  return listOf('templates', 'imagenet1k');
 }

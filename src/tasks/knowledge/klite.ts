@@ -1,6 +1,6 @@
 import { DiptychError } from '../../errors.js';
 import type { WordNet } from '../wordnet.js';
-import { fillTemplate, templatesOf, type Templates } from '../zero-shot.js';
+import { fillTemplate, templatesOf, type Templates } from '../classifier.js';
 import { splitWords } from './words.js';
 
 /** What is known of a class; the keys of K-LITE's own files. */
