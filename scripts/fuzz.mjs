@@ -30,7 +30,7 @@ run('cmake', ['-S', '.', '-B', 'build-fuzz', ...configure, '-DDIPTYCH_SANITIZE=a
 run('cmake', ['--build', 'build-fuzz', '--target', 'diptych_fuzz', '-j2']);
 
 const turbo = dirname(createRequire(import.meta.url).resolve('@julusian/jpeg-turbo/package.json'));
-const folders = ['images', 'bad', 'generated'].map((name) => join('test', 'fixtures', name));
+const folders = ['images', 'bad', 'generated', 'attack', 'icc'].map((name) => join('test', 'fixtures', name));
 console.log(`seed ${values.seed}`);
 run('build-fuzz/diptych_fuzz', [values.files, values.seconds, values.seed, ...folders], {
   DIPTYCH_TURBOJPEG: join(turbo, 'prebuilds', `jpeg-turbo-linux-${process.arch}`, 'libturbojpeg.so.0'),

@@ -129,7 +129,12 @@ export class Model implements AsyncDisposable {
     if (image === null || session === null) {
       throw new DiptychError('MODEL_UNSUPPORTED', 'this model has no image tower', { input: this.name });
     }
-    const spec = toNativeSpec({ ...image.spec, orient: this.#options.autoOrient || image.spec.orient });
+    const { autoOrient, icc } = this.#options;
+    const spec = toNativeSpec({
+      ...image.spec,
+      orient: autoOrient || image.spec.orient,
+      icc: icc || image.spec.icc,
+    });
     return {
       graph: image.graph,
       spec,
@@ -152,8 +157,8 @@ export class Model implements AsyncDisposable {
   }
 
   #imageOptions(): NativeImageOptions {
-    const { workers, decode, maxPixels, maxBytes, allowTruncated } = this.#options;
-    return { workers, decode, maxPixels, maxBytes, allowTruncated };
+    const { workers, decode, maxPixels, maxBytes, imageTimeoutMs, allowTruncated } = this.#options;
+    return { workers, decode, maxPixels, maxBytes, imageTimeoutMs, allowTruncated };
   }
 
   #textTower(): TextTower {

@@ -11,6 +11,7 @@ const CODES = {
   IMAGE_TOO_LARGE: { status: 413, exit: 3 },
   IMAGE_UNSUPPORTED: { status: 415, exit: 3 },
   IMAGE_SIZE: { status: 422, exit: 3 },
+  IMAGE_TIMEOUT: { status: 422, exit: 3 },
   TEXT_TOO_LONG: { status: 422, exit: 3 },
   MODEL_NOT_FOUND: { status: 404, exit: 1 },
   MODEL_INVALID: { status: 422, exit: 1 },

@@ -26,6 +26,10 @@ export interface ModelOptions {
   readonly maxPixels?: number;
   /** Limit on the file size of an image in bytes. Default 1 GiB. */
   readonly maxBytes?: number;
+  /** Milliseconds that reading and decoding one image may take (IMAGE_TIMEOUT). Default 0: no limit. */
+  readonly imageTimeoutMs?: number;
+  /** Convert colours to sRGB by the embedded ICC profile. Default false, as the official Python. */
+  readonly icc?: boolean;
   /** Keep what is there of a truncated image instead of failing it. Default false. */
   readonly allowTruncated?: boolean;
   /** How texts are mended first. Default `auto`: what the official Python does for that folder's layout. */
@@ -53,6 +57,8 @@ export interface ResolvedModelOptions {
   readonly autoOrient: boolean;
   readonly maxPixels: number;
   readonly maxBytes: number;
+  readonly imageTimeoutMs: number;
+  readonly icc: boolean;
   readonly allowTruncated: boolean;
   readonly textCleaning: TextCleaning;
   readonly longText: LongText;
@@ -65,6 +71,8 @@ export interface ResolvedModelOptions {
 /** Pillow raises above twice its warning limit of 1024^3 / 4 / 3 pixels. */
 export const DEFAULT_MAX_PIXELS = 178_956_970;
 export const DEFAULT_MAX_BYTES = 1024 ** 3;
+/** 49 days: what fits into the 32 bits that the addon counts milliseconds in. */
+export const MAX_TIMEOUT_MS = 2 ** 32 - 1;
 
 /** Reads one option: returns the value to use or throws BAD_OPTION. */
 export type Reader<T> = (value: unknown, name: string) => T;
@@ -209,6 +217,8 @@ const modelReaders: Readers<ResolvedModelOptions> = {
   autoOrient: read.boolean,
   maxPixels: read.integer(1),
   maxBytes: read.integer(1),
+  imageTimeoutMs: read.integer(0, MAX_TIMEOUT_MS),
+  icc: read.boolean,
   allowTruncated: read.boolean,
   textCleaning: read.oneOf('auto', 'none', 'openai', 'open_clip', 'canonicalize', 'hf_slow', 'cn_clip'),
   longText: read.oneOf('error', 'truncate', 'pool'),
@@ -239,6 +249,8 @@ export function parseModelOptions(
       autoOrient: false,
       maxPixels: DEFAULT_MAX_PIXELS,
       maxBytes: DEFAULT_MAX_BYTES,
+      imageTimeoutMs: 0,
+      icc: false,
       allowTruncated: false,
       textCleaning: 'auto',
       longText: 'truncate',

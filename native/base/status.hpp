@@ -21,6 +21,7 @@ enum class Code {
   image_too_large,
   image_unsupported,
   image_size,
+  image_timeout,
   kernel_unavailable,
   output_failed,
   out_of_memory,
@@ -53,6 +54,8 @@ enum class Code {
       return "IMAGE_UNSUPPORTED";
     case Code::image_size:
       return "IMAGE_SIZE";
+    case Code::image_timeout:
+      return "IMAGE_TIMEOUT";
     case Code::kernel_unavailable:
       return "KERNEL_UNAVAILABLE";
     case Code::output_failed:

@@ -57,6 +57,24 @@ constexpr std::array<std::pair<const char*, image::CropRounding>, 2> kRoundings{
     {{"floor", image::CropRounding::floor}, {"half-even", image::CropRounding::half_even}}};
 constexpr std::array<std::pair<const char*, bool>, 2> kRgb{{{"before", false}, {"after", true}}};
 constexpr std::array<std::pair<const char*, bool>, 2> kDecode{{{"exact", false}, {"fast", true}}};
+constexpr std::array<std::pair<const char*, image::Output>, 4> kOutputs{
+    {{"float32", image::Output::float32_nchw},
+     {"float16", image::Output::float16_nchw},
+     {"bfloat16", image::Output::bfloat16_nchw},
+     {"uint8", image::Output::uint8_nhwc}}};
+
+napi_typedarray_type array_of(image::Output output) noexcept {
+  if (output == image::Output::float32_nchw) return napi_float32_array;
+  return output == image::Output::uint8_nhwc ? napi_uint8_array : napi_uint16_array;
+}
+std::size_t bytes_of(image::Output output) noexcept {
+  if (output == image::Output::float32_nchw) return sizeof(float);
+  return output == image::Output::uint8_nhwc ? 1 : sizeof(std::uint16_t);
+}
+normalise::Element element_of(image::Output output) noexcept {
+  if (output == image::Output::float16_nchw) return normalise::Element::float16;
+  return output == image::Output::bfloat16_nchw ? normalise::Element::bfloat16 : normalise::Element::float32;
+}
 
 struct ParsedSpec {
   image::Spec spec;
@@ -80,6 +98,7 @@ ParsedSpec parse_spec(Napi::Object object) {
   spec.crop_rounding = one_of(env, fields.string("cropRounding"), kRoundings, "spec.cropRounding");
   spec.rgb_after = one_of(env, fields.string("rgb"), kRgb, "spec.rgb");
   spec.orient = fields.boolean("orient");
+  spec.icc = fields.boolean("icc");
   double fill[3] = {};
   fields.numbers("fill", fill);
   for (std::size_t i = 0; i < 3; ++i) {
@@ -96,10 +115,19 @@ ParsedSpec parse_spec(Napi::Object object) {
   return parsed;
 }
 
-image::Options parse_options(Napi::Object object, std::size_t& workers) {
+// What concerns the call as a whole rather than one picture.
+struct CallOptions {
+  std::size_t workers = 1;
+  std::uint32_t timeout_ms = 0;
+  image::Output output = image::Output::float32_nchw;
+};
+
+image::Options parse_options(Napi::Object object, CallOptions& call) {
   const Fields fields(object, "options");
   image::Options options;
-  workers = fields.size("workers", 1);
+  call.workers = fields.size("workers", 1);
+  call.timeout_ms = static_cast<std::uint32_t>(fields.size("imageTimeoutMs", 0, 0xffffffffu));
+  call.output = one_of(object.Env(), fields.string("output"), kOutputs, "options.output");
   options.fast = one_of(object.Env(), fields.string("decode"), kDecode, "options.decode");
   options.max_pixels = fields.size("maxPixels", 1);
   options.max_bytes = fields.size("maxBytes", 1);
@@ -109,8 +137,8 @@ image::Options parse_options(Napi::Object object, std::size_t& workers) {
 
 class PreprocessTask final : public AsyncTask {
  public:
-  PreprocessTask(const ParsedSpec& parsed, const image::Options& options)
-      : spec_(parsed.spec), options_(options), parsed_(parsed) {}
+  PreprocessTask(const ParsedSpec& parsed, const image::Options& options, const CallOptions& call)
+      : spec_(parsed.spec), options_(options), call_(call), parsed_(parsed) {}
 
   // A path, encoded bytes, or { data, width, height } of raw RGB.
   void add(const std::string& where, Napi::Value value) {
@@ -135,24 +163,8 @@ class PreprocessTask final : public AsyncTask {
   }
 
   void write_to(Napi::Env env, Napi::Value out) {
-    switch (typed_array_type("out", out)) {
-      case napi_float32_array:
-        output_ = image::Output::float32_nchw;
-        slot_bytes_ = sizeof(float);
-        break;
-      case napi_uint16_array:
-        output_ = image::Output::float16_nchw;
-        slot_bytes_ = sizeof(std::uint16_t);
-        break;
-      case napi_uint8_array:
-        output_ = image::Output::uint8_nhwc;
-        slot_bytes_ = 1;
-        break;
-      default:
-        throw_error(env, Code::bad_input, "out must be a Float32Array, a Uint16Array or a Uint8Array");
-    }
-    const auto bytes = typed_array_bytes("out", out, out.As<Napi::TypedArray>().TypedArrayType());
-    slot_bytes_ *= 3 * spec_.height * spec_.width;
+    const auto bytes = typed_array_bytes("out", out, array_of(call_.output));
+    slot_bytes_ = bytes_of(call_.output) * 3 * spec_.height * spec_.width;
     if (bytes.size() != slot_bytes_ * items_.size()) {
       throw_error(env, Code::bad_input,
                   "out has " + std::to_string(bytes.size()) + " bytes, but the items need " +
@@ -161,9 +173,7 @@ class PreprocessTask final : public AsyncTask {
     out_ = bytes.data();
     pin(out);
     reports_.resize(items_.size());
-    const auto element =
-        output_ == image::Output::float16_nchw ? normalise::Element::float16 : normalise::Element::float32;
-    normalise::make_table(parsed_.rescale, parsed_.mean, parsed_.std, element, table_);
+    normalise::make_table(parsed_.rescale, parsed_.mean, parsed_.std, element_of(call_.output), table_);
   }
 
   [[nodiscard]] std::size_t count() const noexcept { return items_.size(); }
@@ -171,9 +181,11 @@ class PreprocessTask final : public AsyncTask {
  protected:
   Status item(std::size_t index) override {
     image::Report& report = reports_[index];
-    const image::Slot slot{output_, out_ + index * slot_bytes_, &table_};
+    const image::Slot slot{call_.output, out_ + index * slot_bytes_, &table_};
+    image::Options options = options_;
+    options.deadline = base::Deadline::in(call_.timeout_ms);
     try {
-      std::visit([&](const auto& source) { run(source, slot, report); }, items_[index]);
+      std::visit([&](const auto& source) { run(source, options, slot, report); }, items_[index]);
     } catch (const std::bad_alloc&) {
       report.status = Status::fail(Code::out_of_memory, "needs more memory than there is");
     }
@@ -208,23 +220,25 @@ class PreprocessTask final : public AsyncTask {
     pin(value);
     return {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()};
   }
-  void run(const std::string& path, const image::Slot& slot, image::Report& report) {
+  void run(const std::string& path, const image::Options& options, const image::Slot& slot,
+           image::Report& report) {
     image::Bytes bytes;
-    report.status = image::read_file(path, options_, bytes);
-    if (report.status.ok()) image::preprocess(bytes, spec_, options_, slot, report);
+    report.status = image::read_file(path, options, bytes);
+    if (report.status.ok()) image::preprocess(bytes, spec_, options, slot, report);
   }
-  void run(image::Bytes bytes, const image::Slot& slot, image::Report& report) {
-    image::preprocess(bytes, spec_, options_, slot, report);
+  void run(image::Bytes bytes, const image::Options& options, const image::Slot& slot,
+           image::Report& report) {
+    image::preprocess(bytes, spec_, options, slot, report);
   }
-  void run(const RawPixels& raw, const image::Slot& slot, image::Report& report) {
+  void run(const RawPixels& raw, const image::Options&, const image::Slot& slot, image::Report& report) {
     image::preprocess_rgb(raw.pixels, raw.width, raw.height, spec_, slot, report);
   }
 
   image::Spec spec_;
   image::Options options_;
+  CallOptions call_;
   ParsedSpec parsed_;
   std::vector<Item> items_;
-  image::Output output_ = image::Output::float32_nchw;
   std::byte* out_ = nullptr;
   std::size_t slot_bytes_ = 0;
   normalise::Table table_;
@@ -235,16 +249,16 @@ Napi::Value preprocess(const Napi::CallbackInfo& info) {
   return guarded(info, [&]() -> Napi::Value {
     const Args args(info, "preprocess", 5);
     require_kernels(info.Env());
-    std::size_t workers = 1;
-    const image::Options options = parse_options(args.object(2, "options"), workers);
-    auto task = std::make_unique<PreprocessTask>(parse_spec(args.object(1, "spec")), options);
+    CallOptions call;
+    const image::Options options = parse_options(args.object(2, "options"), call);
+    auto task = std::make_unique<PreprocessTask>(parse_spec(args.object(1, "spec")), options, call);
     const Napi::Array items = args.array(0, "items");
     for (std::uint32_t i = 0; i < items.Length(); ++i)
       task->add("items[" + std::to_string(i) + "]", items.Get(i));
     task->write_to(info.Env(), args.value(3));
     task->cancel_by(args.value(4));
     const std::size_t count = task->count();
-    return AsyncTask::start(info.Env(), std::move(task), count, workers);
+    return AsyncTask::start(info.Env(), std::move(task), count, call.workers);
   });
 }
 

@@ -25,6 +25,40 @@ void cmyk_to_rgb(const std::uint8_t* from, std::size_t count, std::uint8_t* to) 
   }
 }
 
+// Pillow's tables (ConvertYCbCr.c): the coefficients of JFIF in 6-bit fixed point, rounded half up and then
+// towards zero.
+struct YcbcrTables {
+  std::array<std::int16_t, 256> red_of_cr{};
+  std::array<std::int16_t, 256> green_of_cb{};
+  std::array<std::int16_t, 256> green_of_cr{};
+  std::array<std::int16_t, 256> blue_of_cb{};
+  constexpr YcbcrTables() {
+    for (int i = 0; i < 256; ++i) {
+      const auto fixed = [&](double factor) {
+        return static_cast<std::int16_t>(factor * 64 * (i - 128) + 0.5);
+      };
+      const auto at = static_cast<std::size_t>(i);
+      red_of_cr[at] = fixed(1.402);
+      green_of_cb[at] = fixed(-0.34414);
+      green_of_cr[at] = fixed(-0.71414);
+      blue_of_cb[at] = fixed(1.772);
+    }
+  }
+};
+
+void ycbcr_to_rgb(const std::uint8_t* from, std::size_t count, std::uint8_t* to) noexcept {
+  static constexpr YcbcrTables tables;
+  const auto byte = [](int value) { return static_cast<std::uint8_t>(std::clamp(value, 0, 255)); };
+  for (std::size_t i = 0; i < count; ++i, from += 3, to += 3) {
+    const int y = from[0];
+    const std::uint8_t cb = from[1];
+    const std::uint8_t cr = from[2];
+    to[0] = byte(y + (tables.red_of_cr[cr] >> 6));
+    to[1] = byte(y + ((tables.green_of_cb[cb] + tables.green_of_cr[cr]) >> 6));
+    to[2] = byte(y + (tables.blue_of_cb[cb] >> 6));
+  }
+}
+
 // Wider samples are cut off at 255, not scaled.
 template <class T>
 void clip_to_rgb(const std::uint8_t* from, std::size_t count, std::uint8_t* to) noexcept {
@@ -56,6 +90,9 @@ void to_rgb(Mode mode, const std::uint8_t* from, std::size_t count, std::uint8_t
       return;
     case Mode::rgba:
       for (std::size_t i = 0; i < count; ++i) std::copy_n(from + 4 * i, 3, to + 3 * i);
+      return;
+    case Mode::ycbcr:
+      ycbcr_to_rgb(from, count, to);
       return;
     case Mode::cmyk:
       cmyk_to_rgb(from, count, to);
@@ -104,6 +141,8 @@ std::array<std::uint8_t, 3> padding_colour(const Header& header,
     cmyk_to_rgb(ink.data(), 1, colour.data());
   } else if (header.mode == Mode::bilevel) {
     colour.fill(fill[0] != 0 ? 255 : 0);
+  } else if (header.mode == Mode::ycbcr) {
+    ycbcr_to_rgb(fill.data(), 1, colour.data());
   } else if (channels_of(header.mode) <= 2) {
     colour.fill(fill[0]);
   }

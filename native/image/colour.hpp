@@ -9,7 +9,7 @@
 
 namespace diptych::image {
 
-// `count` pixels of `mode` -> RGB. In place is allowed where RGB is not larger (4 channels).
+// `count` pixels of `mode` -> RGB. In place is allowed where RGB is not larger (3 and 4 channels).
 void to_rgb(Mode mode, const std::uint8_t* from, std::size_t count, std::uint8_t* to) noexcept;
 
 // Whether to_rgb() copies only.

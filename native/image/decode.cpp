@@ -4,6 +4,7 @@
 
 #include "base/huge_pages.hpp"
 #include "image/formats.hpp"
+#include "image/other_formats.hpp"
 
 namespace diptych::image {
 namespace {
@@ -34,10 +35,14 @@ Status read_format(Bytes bytes, Header& header) {
     return read_gif_header(bytes, header);
   if (starts_with(bytes, 0, "RIFF") && starts_with(bytes, 8, "WEBP")) return read_webp_header(bytes, header);
   if (is_tiff(bytes)) return read_tiff_header(bytes, header);
-  return Status::fail(Code::image_unsupported,
-                      "is not a picture in a format that is read here (JPEG, PNG, WebP, GIF, "
-                      "TIFF): its " +
-                          std::to_string(bytes.size()) + " bytes begin with " + beginning(bytes));
+  if (starts_with(bytes, 0, "BM")) return read_bmp_header(bytes, header);
+  if (is_pnm(bytes)) return read_pnm_header(bytes, header);
+  const std::string read = "the formats that are read are JPEG, PNG, WebP, GIF, TIFF, BMP and PNM";
+  const std::string_view name = name_of_other_format(bytes);
+  if (!name.empty()) return Status::fail(Code::image_unsupported, "is " + std::string(name) + "; " + read);
+  return Status::fail(Code::image_unsupported, "is no picture of a known format: its " +
+                                                   std::to_string(bytes.size()) + " bytes begin with " +
+                                                   beginning(bytes) + "; " + read);
 }
 
 }  // namespace
@@ -88,6 +93,10 @@ Status decode(Bytes bytes, const Options& options, const DecodeRequest& request,
       return decode_webp(bytes, options, header, scratch, picture);
     case Format::tiff:
       return decode_tiff(bytes, options, header, scratch, picture);
+    case Format::bmp:
+      return decode_bmp(bytes, options, header, scratch, picture);
+    case Format::pnm:
+      return decode_pnm(bytes, options, header, scratch, picture);
   }
   return Status::fail(Code::image_unsupported, "is in an unknown format");
 }
@@ -107,6 +116,12 @@ Status allocate_picture(const Header& header, Scratch& scratch, Picture& picture
   if (scratch.pixels.capacity() != before) base::use_huge_pages(scratch.pixels.data(), bytes);
   picture.pixels = scratch.pixels.data();
   return Status::good();
+}
+
+Status timed_out(const Options& options) {
+  return Status::fail(Code::image_timeout, "takes longer to decode than the limit of " +
+                                               std::to_string(options.deadline.milliseconds()) +
+                                               " ms (imageTimeoutMs)");
 }
 
 DecoderInfo decoder_info() { return {vips_version(), jpeg_decoder_name()}; }

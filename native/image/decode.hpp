@@ -40,6 +40,9 @@ struct DecodeRequest {
 base::Status decode(Bytes bytes, const Options& options, const DecodeRequest& request, Header& header,
                     Scratch& scratch, Picture& picture);
 
+// IMAGE_TIMEOUT, for decoders whose look at the deadline found it passed.
+[[nodiscard]] base::Status timed_out(const Options& options);
+
 // Which JPEG decoder is in use, and the version of libvips: for `diptych doctor`.
 struct DecoderInfo {
   std::string vips;

@@ -184,7 +184,7 @@ class CodeReader {
 constexpr unsigned kMostBits = 12;
 constexpr unsigned kTable = 1u << kMostBits;
 
-Status decode_lzw(Bytes bytes, const Frame& frame, Cursor& cursor) {
+Status decode_lzw(Bytes bytes, const Options& options, const Frame& frame, Cursor& cursor) {
   const auto broken = [] { return Status::fail(Code::image_corrupt, "GIF has damaged picture data"); };
   if (frame.code_bits > kMostBits) return broken();
   const unsigned clear = 1u << frame.code_bits;
@@ -198,7 +198,9 @@ Status decode_lzw(Bytes bytes, const Frame& frame, Cursor& cursor) {
   std::uint8_t first_pixel = 0;
   bool fresh = true;
   CodeReader reader(bytes, frame.data_at);
-  while (!cursor.done()) {
+  constexpr unsigned kCodesPerLook = 1u << 16;
+  for (unsigned codes = 1; !cursor.done(); ++codes) {
+    if (codes % kCodesPerLook == 0 && options.deadline.passed()) return timed_out(options);
     const auto read = reader.next(bits);
     if (!read || *read == end) return cut(bytes.size());  // an end before the last pixel is one, too
     unsigned code = *read;
@@ -272,7 +274,7 @@ Status decode_gif(Bytes bytes, const Options& options, Header& header, Scratch& 
   std::uint8_t* const indices = picture.pixels + (channels_of(header.mode) - 1) * count;
   std::memset(indices, frame.transparent.value_or(0), count);
   Cursor cursor(frame, indices, header.width);
-  if (Status status = decode_lzw(bytes, frame, cursor); !status.ok()) {
+  if (Status status = decode_lzw(bytes, options, frame, cursor); !status.ok()) {
     if (status.code != Code::image_truncated || !options.allow_truncated) return status;
     header.warning = "GIF ends early, the rest of the picture is empty";
   }

@@ -33,6 +33,10 @@ int scan_limit(const Header& header) {
   return static_cast<int>(std::clamp<std::size_t>(kMostWork / (header.width * header.height), 64, 1000));
 }
 
+// Scans to begin with where there is a deadline: as many as encoders write. The library cannot be stopped
+// while it decodes, so a file with more is begun anew with twice as many as long as there is time.
+constexpr int kUsualScans = 32;
+
 bool same(const Region& a, const Region& b) noexcept {
   return a.left == b.left && a.top == b.top && a.width == b.width && a.height == b.height;
 }
@@ -72,7 +76,6 @@ Status with_turbojpeg(const TurboJpeg& api, Bytes bytes, const Options& options,
   if (handle == nullptr) return Status::fail(Code::out_of_memory, "the JPEG decoder could not be started");
 
   const int scale = static_cast<int>(request.scale);
-  api.set(handle, TurboJpeg::kScanLimit, scan_limit(header));
   bool failed = api.read_header(handle, bytes.data(), bytes.size()) != 0;
   failed = (failed && api.error_code(handle) != TurboJpeg::kErrorWarning) ||
            api.set_scale(handle, {1, scale}) != 0;
@@ -99,8 +102,18 @@ Status with_turbojpeg(const TurboJpeg& api, Bytes bytes, const Options& options,
   const int format = header.mode == Mode::gray   ? TurboJpeg::kFormatGray
                      : header.mode == Mode::cmyk ? TurboJpeg::kFormatCmyk
                                                  : TurboJpeg::kFormatRgb;
-  if (api.decompress(handle, bytes.data(), bytes.size(), picture.pixels, static_cast<int>(picture.stride),
-                     format) != 0) {
+  const int most_scans = scan_limit(header);
+  int scans = options.deadline.is_set() ? std::min(kUsualScans, most_scans) : most_scans;
+  int result = 0;
+  while (true) {
+    api.set(handle, TurboJpeg::kScanLimit, scans);
+    result = api.decompress(handle, bytes.data(), bytes.size(), picture.pixels,
+                            static_cast<int>(picture.stride), format);
+    if (result == 0 || scans == most_scans || !has_more_scans(bytes, markers.scan_at, scans)) break;
+    if (options.deadline.passed()) return timed_out(options);
+    scans = std::min(2 * scans, most_scans);
+  }
+  if (result != 0) {
     const bool whole = has_end_of_image(bytes, markers.scan_at);
     const std::string why = api.error_text(handle);
     if (api.error_code(handle) != TurboJpeg::kErrorWarning) {
@@ -143,7 +156,9 @@ Status with_vips(Bytes bytes, const Options& options, Header& header, Scratch& s
   const bool whole = has_end_of_image(bytes, markers.scan_at);
   if (!whole && !options.allow_truncated) return truncated(bytes.size());
   JpegRows rows(header, scratch, picture);
-  const VipsOutcome outcome = load_with_vips("jpegload_buffer", bytes, true, rows);
+  Options lenient = options;  // libvips calls damage an early end: the bytes were looked at above
+  lenient.allow_truncated = true;
+  const VipsOutcome outcome = load_with_vips({"jpegload_buffer"}, bytes, lenient, rows);
   if (!outcome.status.ok()) return outcome.status;
   if (outcome.result != VipsResult::good) return Status::fail(Code::image_corrupt, "JPEG cannot be decoded");
   if (!whole) header.warning = "JPEG ends early, the rest of the picture is gray";

@@ -1,5 +1,7 @@
 // TIFF by libvips (libtiff), with our own look at the directory: Pillow's mode (TiffImagePlugin, OPEN_INFO).
 #include <algorithm>
+#include <cmath>
+#include <initializer_list>
 #include <string>
 
 #include "image/formats.hpp"
@@ -20,7 +22,38 @@ struct Layout {
   std::uint64_t compression = 1;
   std::vector<std::uint64_t> extra;
   bool equal_bits = true;
+  bool odd_ycbcr = false;  // subsampled outside of JPEG, or with a matrix or a range of its own
 };
+
+constexpr std::uint16_t kExtraSamples = 338;
+constexpr std::uint8_t kUnassociated = 2;
+constexpr std::uint64_t kUncompressed = 1;
+constexpr std::uint64_t kJpeg = 7;
+
+// What libvips' libtiff decodes: CCITT, LZW, JPEG, deflate, PackBits.
+bool is_readable(std::uint64_t compression) noexcept {
+  constexpr std::uint64_t kReadable[] = {1, 2, 3, 4, 5, 7, 8, 32773, 32946};
+  return std::find(std::begin(kReadable), std::end(kReadable), compression) != std::end(kReadable);
+}
+
+bool is_absent_or(const std::vector<double>& values, std::initializer_list<double> usual) {
+  return values.empty() || std::equal(values.begin(), values.end(), usual.begin(), usual.end(),
+                                      [](double a, double b) { return std::fabs(a - b) < 1e-6; });
+}
+
+// Pillow's own reader, of uncompressed files, knows neither subsampling nor other matrices and ranges;
+// libtiff, which it has read the others, does, and takes them for subsampled unless they say that they are
+// not.
+bool is_odd_ycbcr(const Ifd& ifd, std::uint64_t compression) {
+  if (compression == kJpeg) return false;
+  const auto sampling = ifd.numbers(530);
+  const bool subsampled = std::any_of(sampling.begin(), sampling.end(), [](auto one) { return one != 1; });
+  if (compression == kUncompressed) return subsampled;
+  const bool planes = ifd.number(284).value_or(1) == 2;
+  return subsampled || sampling.empty() || planes ||
+         !is_absent_or(ifd.fractions(529), {0.299, 0.587, 0.114}) ||
+         !is_absent_or(ifd.fractions(532), {0, 255, 128, 255, 128, 255});
+}
 
 Layout read_layout(const Ifd& ifd) {
   Layout layout;
@@ -28,9 +61,10 @@ Layout read_layout(const Ifd& ifd) {
   layout.sample_format = ifd.number(339).value_or(1);
   layout.compression = ifd.number(259).value_or(1);
   layout.samples = ifd.number(277).value_or(1);
-  layout.extra = ifd.numbers(338);
+  layout.extra = ifd.numbers(kExtraSamples);
   const auto bits = ifd.numbers(258);
   if (!bits.empty()) layout.bits = bits.front();
+  layout.odd_ycbcr = is_odd_ycbcr(ifd, layout.compression);
   layout.equal_bits = std::all_of(bits.begin(), bits.end(), [&](auto one) { return one == layout.bits; });
   return layout;
 }
@@ -53,6 +87,7 @@ bool gray_mode(const Layout& layout, Header& header) {
     return layout.photometric == 1 && (bits == 8 || bits == 16 || bits == 32);
   }
   header.mode = bits == 1 ? Mode::bilevel : bits == 16 ? Mode::gray16 : bits == 32 ? Mode::int32 : Mode::gray;
+  header.not_inverted = bits == 16 && layout.photometric == 0;
   if (bits == 32) return layout.photometric == 1;
   return bits == 1 || bits == 2 || bits == 4 || bits == 8 || bits == 16;
 }
@@ -85,10 +120,12 @@ bool find_mode(const Layout& layout, Header& header) {
       header.mode = Mode::cmyk;
       return (layout.bits == 8 || layout.bits == 16) && layout.samples >= 4;
     case 6:
-      // Stored as JPEG, libtiff gives RGB; Pillow reads everything else as its mode YCbCr.
-      header.mode = layout.samples == 1 ? Mode::gray : Mode::rgb;
-      header.ycbcr = layout.samples == 3 && layout.compression != 7;
-      return layout.bits == 8 && (layout.samples == 1 || layout.samples == 3);
+      // Uncompressed ones Pillow reads as its mode YCbCr; of the others libtiff makes RGB. Only JPEG may have
+      // fewer colours than pixels (and libtiff can't read gray ones).
+      if (layout.bits != 8 || layout.samples != 3 || layout.odd_ycbcr) return false;
+      header.mode = layout.compression == kUncompressed ? Mode::ycbcr : Mode::rgb;
+      header.stored_ycbcr = layout.compression != kUncompressed && layout.compression != kJpeg;
+      return true;
     default:
       return false;
   }
@@ -106,6 +143,17 @@ std::vector<std::uint8_t> read_colours(const Ifd& ifd) {
   return colours;
 }
 
+// libvips divides associated alpha out with a rounding of its own, and Pillow with another. A copy of the
+// file that calls the alpha unassociated gives the samples as they are stored.
+std::vector<std::uint8_t> with_plain_alpha(Bytes bytes) {
+  const auto ifd = Ifd::read(bytes);
+  const auto at = ifd ? ifd->place_of_short(kExtraSamples) : std::nullopt;
+  if (!at) return {};
+  std::vector<std::uint8_t> copy(bytes.begin(), bytes.end());
+  copy[*at + (ifd->big_endian() ? 1 : 0)] = kUnassociated;
+  return copy;
+}
+
 }  // namespace
 
 Status read_tiff_header(Bytes bytes, Header& header) {
@@ -118,6 +166,13 @@ Status read_tiff_header(Bytes bytes, Header& header) {
   header.orientation = ifd->orientation();
   header.orient_always = true;
   const Layout layout = read_layout(*ifd);
+  if (!is_readable(layout.compression)) {
+    return Status::fail(
+        Code::image_unsupported,
+        "TIFF with compression " + std::to_string(layout.compression) + ", which is not read");
+  }
+  if (ifd->number(322) && ifd->number(284).value_or(1) == 2 && layout.samples > 1)
+    return Status::fail(Code::image_unsupported, "TIFF of a kind that is not read: tiles in separate planes");
   if (!find_mode(layout, header)) {
     return Status::fail(Code::image_unsupported,
                         "TIFF of a kind that is not read: photometric interpretation " +
@@ -129,8 +184,11 @@ Status read_tiff_header(Bytes bytes, Header& header) {
 }
 
 Status decode_tiff(Bytes bytes, const Options& options, Header& header, Scratch& scratch, Picture& picture) {
+  std::vector<std::uint8_t> copy;
+  if (header.premultiplied) copy = with_plain_alpha(bytes);
+  if (!copy.empty()) bytes = copy;
   PictureRows rows(header, scratch, picture);
-  const VipsOutcome outcome = load_with_vips("tiffload_buffer", bytes, options.allow_truncated, rows);
+  const VipsOutcome outcome = load_with_vips({"tiffload_buffer", true}, bytes, options, rows);
   if (!outcome.status.ok()) return outcome.status;
   if (outcome.result == VipsResult::good) return Status::good();
   if (options.allow_truncated && picture.pixels != nullptr) {

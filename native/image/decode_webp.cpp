@@ -75,7 +75,7 @@ Status decode_webp(Bytes bytes, const Options& options, Header& header, Scratch&
   const bool whole = declared_size(bytes) <= bytes.size();
   if (!whole && !options.allow_truncated) return cut(bytes.size(), declared_size(bytes));
   PictureRows rows(header, scratch, picture);
-  const VipsOutcome outcome = load_with_vips("webpload_buffer", bytes, options.allow_truncated, rows);
+  const VipsOutcome outcome = load_with_vips({"webpload_buffer"}, bytes, options, rows);
   if (!outcome.status.ok()) return outcome.status;
   if (outcome.result == VipsResult::good) return Status::good();
   if (options.allow_truncated && picture.pixels != nullptr) {

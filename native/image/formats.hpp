@@ -26,6 +26,15 @@ base::Status read_tiff_header(Bytes bytes, Header& header);
 base::Status decode_tiff(Bytes bytes, const Options& options, Header& header, Scratch& scratch,
                          Picture& picture);
 
+base::Status read_bmp_header(Bytes bytes, Header& header);
+base::Status decode_bmp(Bytes bytes, const Options& options, Header& header, Scratch& scratch,
+                        Picture& picture);
+
+[[nodiscard]] bool is_pnm(Bytes bytes) noexcept;
+base::Status read_pnm_header(Bytes bytes, Header& header);
+base::Status decode_pnm(Bytes bytes, const Options& options, Header& header, Scratch& scratch,
+                        Picture& picture);
+
 // Makes `picture` a whole picture of the header's size and mode, in memory of the scratch.
 base::Status allocate_picture(const Header& header, Scratch& scratch, Picture& picture);
 
@@ -45,13 +54,19 @@ class RowSink {
   virtual void row(std::size_t y, const std::uint8_t* samples) = 0;
 };
 enum class VipsResult : std::uint8_t { good, failed, out_of_memory };
-// `status` is that of sink.begin() or good; `rows` is how many rows came.
+// `status` is that of sink.begin(), IMAGE_TIMEOUT or good; `rows` is how many rows came.
 struct VipsOutcome {
   VipsResult result = VipsResult::good;
   base::Status status;
   std::size_t rows = 0;
 };
-VipsOutcome load_with_vips(const char* loader, Bytes bytes, bool allow_truncated, RowSink& sink);
+struct VipsLoader {
+  const char* name;
+  // Whether a warning while the picture is read is an error. libtiff only warns of tiles that it cannot
+  // decode; what it says of the directory, which may be harmless, stops nothing.
+  bool strict = false;
+};
+VipsOutcome load_with_vips(const VipsLoader& loader, Bytes bytes, const Options& options, RowSink& sink);
 [[nodiscard]] std::string vips_version();
 
 }  // namespace diptych::image

@@ -7,7 +7,10 @@ namespace {
 
 constexpr std::uint16_t kOrientation = 274;
 
-// BYTE, SHORT, LONG, LONG8; 0 for what is not a whole number.
+constexpr std::uint16_t kRational = 5;
+constexpr std::size_t kMostFractions = 64;
+
+// BYTE, SHORT, LONG, LONG8, and RATIONAL; 0 for what is not read.
 constexpr std::size_t size_of(std::uint16_t type) noexcept {
   switch (type) {
     case 1:
@@ -16,6 +19,7 @@ constexpr std::size_t size_of(std::uint16_t type) noexcept {
       return 2;
     case 4:
       return 4;
+    case kRational:
     case 16:
       return 8;
     default:
@@ -72,7 +76,7 @@ std::optional<Ifd> Ifd::read(Bytes bytes) {
 std::vector<std::uint64_t> Ifd::numbers(std::uint16_t tag, std::size_t most) const {
   std::vector<std::uint64_t> values;
   for (const Entry& entry : entries_) {
-    if (entry.tag != tag) continue;
+    if (entry.tag != tag || entry.type == kRational) continue;
     const std::size_t size = size_of(entry.type);
     for (std::size_t i = 0; i < std::min<std::uint64_t>(entry.count, most); ++i) {
       values.push_back(get(entry.value_at + i * size, size));
@@ -85,6 +89,28 @@ std::vector<std::uint64_t> Ifd::numbers(std::uint16_t tag, std::size_t most) con
 std::optional<std::uint64_t> Ifd::number(std::uint16_t tag) const {
   const auto values = numbers(tag, 1);
   return values.empty() ? std::nullopt : std::optional(values.front());
+}
+
+std::optional<std::size_t> Ifd::place_of_short(std::uint16_t tag) const {
+  constexpr std::uint16_t kShort = 3;
+  for (const Entry& entry : entries_) {
+    if (entry.tag == tag && entry.type == kShort) return entry.value_at;
+  }
+  return std::nullopt;
+}
+
+std::vector<double> Ifd::fractions(std::uint16_t tag) const {
+  std::vector<double> values;
+  for (const Entry& entry : entries_) {
+    if (entry.tag != tag || entry.type != kRational) continue;
+    for (std::size_t i = 0; i < std::min<std::uint64_t>(entry.count, kMostFractions); ++i) {
+      const auto over = static_cast<double>(get(entry.value_at + 8 * i, 4));
+      const auto under = static_cast<double>(get(entry.value_at + 8 * i + 4, 4));
+      values.push_back(under == 0 ? 0 : over / under);
+    }
+    break;
+  }
+  return values;
 }
 
 int Ifd::orientation() const {

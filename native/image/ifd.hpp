@@ -19,6 +19,10 @@ class Ifd {
   [[nodiscard]] std::optional<std::uint64_t> number(std::uint16_t tag) const;
   // All values (at most `most`); empty when the tag is not there.
   [[nodiscard]] std::vector<std::uint64_t> numbers(std::uint16_t tag, std::size_t most = 1024) const;
+  // Where the first value of a tag of 16-bit numbers lies.
+  [[nodiscard]] std::optional<std::size_t> place_of_short(std::uint16_t tag) const;
+  // All values of a tag of fractions; a fraction over zero is 0.
+  [[nodiscard]] std::vector<double> fractions(std::uint16_t tag) const;
   // EXIF's orientation, 1 when there is none or it is not one of 1 to 8.
   [[nodiscard]] int orientation() const;
 

@@ -102,4 +102,18 @@ bool has_end_of_image(Bytes bytes, std::size_t from) noexcept {
   return false;
 }
 
+bool has_more_scans(Bytes bytes, std::size_t from, int most) noexcept {
+  std::uint8_t marker = kStartOfScan;
+  std::size_t at = from;
+  int scans = 0;
+  do {
+    if (marker == kEndOfImage) return false;
+    if (marker == kStartOfScan && ++scans > most) return true;
+    if (stands_alone(marker)) continue;
+    if (!has(bytes, at, 2)) return false;
+    at += be16(bytes, at);
+  } while (next_marker(bytes, at, marker));
+  return false;
+}
+
 }  // namespace diptych::image

@@ -23,4 +23,7 @@ base::Status read_jpeg_markers(Bytes bytes, JpegMarkers& markers);
 // Looked for only when the decoder complained: it cannot tell an early end from damaged data.
 [[nodiscard]] bool has_end_of_image(Bytes bytes, std::size_t from) noexcept;
 
+// Whether more than `most` scans begin at or behind `from` (the first one's header).
+[[nodiscard]] bool has_more_scans(Bytes bytes, std::size_t from, int most) noexcept;
+
 }  // namespace diptych::image

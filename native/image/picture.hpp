@@ -12,7 +12,7 @@
 
 namespace diptych::image {
 
-enum class Format : std::uint8_t { jpeg, png, gif, webp, tiff };
+enum class Format : std::uint8_t { jpeg, png, gif, webp, tiff, bmp, pnm };
 
 // Pillow's modes. Pictures of mode P are expanded to their colours when they are decoded (which changes
 // nothing, since Pillow resizes them by nearest neighbour only); `palette` is remembered for that reason.
@@ -22,6 +22,7 @@ enum class Mode : std::uint8_t {
   gray_alpha,
   palette,
   rgb,
+  ycbcr,
   rgba,
   cmyk,
   gray16,
@@ -36,6 +37,7 @@ enum class Mode : std::uint8_t {
       return 2;
     case Mode::palette:
     case Mode::rgb:
+    case Mode::ycbcr:
       return 3;
     case Mode::rgba:
     case Mode::cmyk:
@@ -59,7 +61,8 @@ struct Header {
   int orientation = 1;         // EXIF's, 1 to 8
   bool orient_always = false;  // TIFF: Pillow turns the picture whether asked to or not
   bool premultiplied = false;  // TIFF with associated alpha: Pillow divides it out when it opens the file
-  bool ycbcr = false;          // TIFF that Pillow opens as YCbCr
+  bool not_inverted = false;   // TIFF whose white is 0, which Pillow takes as it is (libvips inverts it)
+  bool stored_ycbcr = false;   // TIFF whose rows libtiff would convert to RGB for Pillow
   std::vector<std::uint8_t> colours;  // of a palette: RGB triples
   // The one colour that is transparent, where Pillow gives it as such (modes gray, palette and rgb).
   std::optional<std::array<std::uint8_t, 3>> transparent;

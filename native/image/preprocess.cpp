@@ -6,6 +6,7 @@
 #include "image/colour.hpp"
 #include "image/formats.hpp"
 #include "image/geometry.hpp"
+#include "image/icc.hpp"
 #include "image/resample.hpp"
 
 namespace diptych::image {
@@ -141,8 +142,8 @@ Status finish(const Spec& spec, const Header& header, const Turn& turn, const Ge
     if (Status status = resample_wide(picture, axes, buffers, view); !status.ok()) return status;
     mode = Mode::rgb;
   } else {
-    if (!spec.rgb_after && (channels_of(mode) == 4 || wide)) {
-      // In place where the rows of RGB are shorter, which all are but those of 16 bits.
+    if (!spec.rgb_after && (channels_of(mode) == 4 || mode == Mode::ycbcr || wide)) {
+      // In place where the rows of RGB are not longer, which all are but those of 16 bits.
       const std::size_t stride = 3 * picture.region.width;
       std::uint8_t* to = picture.pixels;
       if (sample_bytes(mode) == 2) {
@@ -207,6 +208,11 @@ Status run(Bytes bytes, const Spec& spec, const Options& options, const Slot& sl
   report.width = header.width;
   report.height = header.height;
   report.format = format_name(header.format);
+  // A picture that is converted by its profile is one of RGB for all that follows the decoder.
+  const Mode stored_mode = header.mode;
+  std::vector<std::uint8_t> profile;
+  if (spec.icc) profile = read_icc_profile(bytes, header);
+  if (!profile.empty()) header.mode = Mode::rgb;
   const Turn turn = turn_of(spec.orient || header.orient_always ? header.orientation : 1);
   Geometry geometry;
   if (Status status = plan_geometry(spec, turn.transposed ? header.height : header.width,
@@ -225,12 +231,17 @@ Status run(Bytes bytes, const Spec& spec, const Options& options, const Slot& sl
   axes.columns_first = columns_first(axes, turn);
   request.region = needed_region(axes);
   Picture picture;
-  if (Status status = decode(bytes, options, request, header, Scratch::of_this_thread(), picture);
-      !status.ok()) {
-    return status;
+  header.mode = stored_mode;
+  Scratch& scratch = Scratch::of_this_thread();
+  if (Status status = decode(bytes, options, request, header, scratch, picture); !status.ok()) return status;
+  if (options.deadline.passed()) return timed_out(options);
+  lay_on_white(spec, header, picture);
+  if (!profile.empty()) {
+    if (Status status = convert_to_srgb(profile, options, header, scratch, picture); !status.ok())
+      return status;
+    header.mode = Mode::rgb;
   }
   report.warning = header.warning;
-  lay_on_white(spec, header, picture);
   return finish(spec, header, turn, geometry, axes, picture, slot);
 }
 
@@ -271,6 +282,10 @@ std::string_view format_name(Format format) noexcept {
       return "webp";
     case Format::tiff:
       return "tiff";
+    case Format::bmp:
+      return "bmp";
+    case Format::pnm:
+      return "pnm";
   }
   return "unknown";
 }

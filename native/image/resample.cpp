@@ -139,7 +139,9 @@ T rounded(double sum) noexcept {
     return static_cast<std::uint16_t>(std::clamp(std::trunc(nearest), 0.0, 65535.0));
   }
   if constexpr (std::is_same_v<T, std::int32_t>) {
-    return static_cast<std::int32_t>(std::clamp(nearest, -2147483648.0, 2147483647.0));
+    // What does not fit becomes the smallest number, as x86's conversion in Pillow has it.
+    const bool fits = nearest > -2147483649.0 && nearest < 2147483648.0;
+    return fits ? static_cast<std::int32_t>(nearest) : std::numeric_limits<std::int32_t>::min();
   }
 }
 

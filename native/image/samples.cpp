@@ -38,6 +38,26 @@ void widen(const std::uint8_t* from, std::size_t width, std::size_t bands, std::
   }
 }
 
+// libtiff's conversion with its defaults (ITU-R BT.601, the whole range) in 16-bit fixed point.
+void ycbcr_to_rgb(std::uint8_t* pixel) noexcept {
+  constexpr auto fixed = [](float factor) { return static_cast<std::int32_t>(factor * 65536.0f + 0.5f); };
+  constexpr float kRed = 0.299f;
+  constexpr float kGreen = 0.587f;
+  constexpr float kBlue = 0.114f;
+  constexpr std::int32_t kHalf = 1 << 15;
+  constexpr std::int32_t kRedOfCr = fixed(2 - 2 * kRed);
+  constexpr std::int32_t kGreenOfCr = -fixed(kRed * (2 - 2 * kRed) / kGreen);
+  constexpr std::int32_t kBlueOfCb = fixed(2 - 2 * kBlue);
+  constexpr std::int32_t kGreenOfCb = -fixed(kBlue * (2 - 2 * kBlue) / kGreen);
+  const std::int32_t y = pixel[0];
+  const std::int32_t cb = pixel[1] - 128;
+  const std::int32_t cr = pixel[2] - 128;
+  const auto byte = [](std::int32_t value) { return static_cast<std::uint8_t>(std::clamp(value, 0, 255)); };
+  pixel[0] = byte(y + ((kRedOfCr * cr + kHalf) >> 16));
+  pixel[1] = byte(y + ((kGreenOfCb * cb + kHalf + kGreenOfCr * cr) >> 16));
+  pixel[2] = byte(y + ((kBlueOfCb * cb + kHalf) >> 16));
+}
+
 // Pillow's unpacking of "RGBa" (src/libImaging/Unpack.c).
 void divide_alpha(std::uint8_t* pixel, std::size_t channels) noexcept {
   const unsigned alpha = pixel[channels - 1];
@@ -72,6 +92,10 @@ void convert_row(const Header& header, const VipsImage& image, const std::uint8_
   switch (header.mode) {
     case Mode::gray16:
       widen<std::uint16_t, std::uint16_t>(from, width, bands, to);
+      if (header.not_inverted) {
+        for (std::size_t i = 0; i < width * sizeof(std::uint16_t); ++i)
+          to[i] = static_cast<std::uint8_t>(~to[i]);
+      }
       return;
     case Mode::int32:
       if (image.sample == Sample::uint16) widen<std::uint16_t, std::int32_t>(from, width, bands, to);
@@ -93,6 +117,9 @@ void convert_row(const Header& header, const VipsImage& image, const std::uint8_
     std::memcpy(to, from, width * kept);
   } else {
     take<std::uint8_t>(from, width, bands, kept, to);
+  }
+  if (header.stored_ycbcr) {
+    for (std::size_t x = 0; x < width; ++x) ycbcr_to_rgb(to + x * kept);
   }
   if (header.premultiplied) {
     for (std::size_t x = 0; x < width; ++x) divide_alpha(to + x * kept, kept);

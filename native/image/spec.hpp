@@ -5,13 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/deadline.hpp"
 #include "image/resize_plan.hpp"
 
 namespace diptych::image {
 
 enum class ResizeMode : std::uint8_t { shortest, squash, longest };
 enum class CropRounding : std::uint8_t { floor, half_even };
-enum class Output : std::uint8_t { uint8_nhwc, float32_nchw, float16_nchw };
+enum class Output : std::uint8_t { uint8_nhwc, float32_nchw, float16_nchw, bfloat16_nchw };
 
 struct Spec {
   std::size_t height = 224;
@@ -25,6 +26,7 @@ struct Spec {
   bool rgb_after = false;  // resize in the file's own mode, convert to RGB last
   std::array<std::uint8_t, 3> fill{};
   bool orient = false;
+  bool icc = false;  // convert to sRGB by the embedded profile, first of all
 };
 
 struct Options {
@@ -32,6 +34,7 @@ struct Options {
   std::uint64_t max_bytes = std::uint64_t{1} << 30;
   bool fast = false;             // DCT-scaled JPEG decoding
   bool allow_truncated = false;  // keep what is there of a truncated picture
+  base::Deadline deadline;       // of this picture
 };
 
 }  // namespace diptych::image

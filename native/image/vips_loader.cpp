@@ -1,26 +1,16 @@
-#include <vips/vips.h>
-
 #include <algorithm>
-#include <memory>
-#include <mutex>
 
-#include "image/formats.hpp"
+#include "image/vips_image.hpp"
 
 namespace diptych::image {
+namespace vips {
 namespace {
-
-using base::Code;
-using base::Status;
-
-struct Unref {
-  void operator()(void* object) const noexcept { g_object_unref(object); }
-};
-template <class T>
-using Owned = std::unique_ptr<T, Unref>;
 
 void discard(const gchar*, GLogLevelFlags, const gchar*, gpointer) {}
 
-bool start_vips() {
+}  // namespace
+
+bool start() noexcept {
   static const bool started = [] {
     if (vips_init("diptych") != 0) return false;
     g_log_set_handler("VIPS", G_LOG_LEVEL_WARNING, discard, nullptr);  // a library does not print
@@ -29,13 +19,14 @@ bool start_vips() {
   return started;
 }
 
-bool describe(const ::VipsImage* from, VipsImage& to) {
+bool describe(const ::VipsImage* from, VipsImage& to) noexcept {
   using Sample = VipsImage::Sample;
   to.width = static_cast<std::size_t>(vips_image_get_width(from));
   to.height = static_cast<std::size_t>(vips_image_get_height(from));
   to.bands = static_cast<std::size_t>(vips_image_get_bands(from));
   switch (vips_image_get_format(from)) {
     case VIPS_FORMAT_UCHAR:
+    case VIPS_FORMAT_CHAR:  // Pillow takes signed bytes for bytes
       to.sample = Sample::uint8;
       return true;
     case VIPS_FORMAT_USHORT:
@@ -58,45 +49,42 @@ bool describe(const ::VipsImage* from, VipsImage& to) {
   }
 }
 
-// Built directly rather than through vips_call(), which would put the operation into the process-wide cache.
-Owned<::VipsImage> open_image(const char* loader, Bytes bytes, bool allow_truncated) {
-  const Owned<VipsOperation> operation(vips_operation_new(loader));
-  if (operation == nullptr) return nullptr;
-  VipsBlob* const blob = vips_blob_new(nullptr, bytes.data(), bytes.size());
-  g_object_set(operation.get(), "buffer", blob, "access", VIPS_ACCESS_SEQUENTIAL, "fail-on",
-               allow_truncated ? VIPS_FAIL_ON_NONE : VIPS_FAIL_ON_TRUNCATED, nullptr);
-  vips_area_unref(VIPS_AREA(blob));
+Owned<::VipsImage> output_of(VipsOperation* operation) {
   ::VipsImage* image = nullptr;
-  if (vips_object_build(VIPS_OBJECT(operation.get())) == 0)
-    g_object_get(operation.get(), "out", &image, nullptr);
-  vips_object_unref_outputs(VIPS_OBJECT(operation.get()));
+  if (vips_object_build(VIPS_OBJECT(operation)) == 0) g_object_get(operation, "out", &image, nullptr);
+  vips_object_unref_outputs(VIPS_OBJECT(operation));
   return Owned<::VipsImage>(image);
 }
 
-}  // namespace
+Owned<::VipsImage> open_image(const char* loader, Bytes bytes, VipsFailOn fail_on) {
+  const Owned<VipsOperation> operation(vips_operation_new(loader));
+  if (operation == nullptr) return nullptr;
+  VipsBlob* const blob = vips_blob_new(nullptr, bytes.data(), bytes.size());
+  g_object_set(operation.get(), "buffer", blob, "access", VIPS_ACCESS_SEQUENTIAL, "fail-on", fail_on,
+               nullptr);
+  vips_area_unref(VIPS_AREA(blob));
+  return output_of(operation.get());
+}
 
-VipsOutcome load_with_vips(const char* loader, Bytes bytes, bool allow_truncated, RowSink& sink) {
+VipsOutcome read_rows(::VipsImage* image, const Options& options, RowSink& sink) {
   VipsOutcome outcome;
   outcome.result = VipsResult::failed;
-  if (!start_vips()) return outcome;
-  // The message buffer of libvips is one for all threads, so what it says may be about another file: not
-  // used.
-  const struct ClearErrors {
-    ~ClearErrors() { vips_error_clear(); }
-  } clear_errors;
-  const Owned<::VipsImage> image = open_image(loader, bytes, allow_truncated);
   VipsImage shape;
-  if (image == nullptr || !describe(image.get(), shape)) return outcome;
+  if (!describe(image, shape)) return outcome;
   outcome.status = sink.begin(shape);
   if (!outcome.status.ok()) return outcome;
 
-  // A region evaluates on the calling thread; strips keep its memory small.
-  const Owned<VipsRegion> region(vips_region_new(image.get()));
+  // A region evaluates on the calling thread.
+  const Owned<VipsRegion> region(vips_region_new(image));
   constexpr int kStrip = 32;
-  const int height = vips_image_get_height(image.get());
+  const int height = vips_image_get_height(image);
   for (int top = 0; top < height; top += kStrip) {
-    const VipsRect strip{0, top, vips_image_get_width(image.get()), std::min(kStrip, height - top)};
+    const VipsRect strip{0, top, vips_image_get_width(image), std::min(kStrip, height - top)};
     if (region == nullptr || vips_region_prepare(region.get(), &strip) != 0) return outcome;
+    if (options.deadline.passed()) {
+      outcome.status = timed_out(options);
+      return outcome;
+    }
     for (int y = top; y < top + strip.height; ++y) {
       sink.row(static_cast<std::size_t>(y), VIPS_REGION_ADDR(region.get(), 0, y));
       ++outcome.rows;
@@ -106,8 +94,24 @@ VipsOutcome load_with_vips(const char* loader, Bytes bytes, bool allow_truncated
   return outcome;
 }
 
+}  // namespace vips
+
+VipsOutcome load_with_vips(const VipsLoader& loader, Bytes bytes, const Options& options, RowSink& sink) {
+  VipsOutcome outcome;
+  outcome.result = VipsResult::failed;
+  if (!vips::start()) return outcome;
+  const vips::ClearErrors clear_errors;
+  VipsFailOn fail_on = VIPS_FAIL_ON_NONE;
+  if (!options.allow_truncated) fail_on = loader.strict ? VIPS_FAIL_ON_WARNING : VIPS_FAIL_ON_TRUNCATED;
+  auto image = vips::open_image(loader.name, bytes, fail_on);
+  if (image == nullptr && fail_on == VIPS_FAIL_ON_WARNING) {
+    image = vips::open_image(loader.name, bytes, VIPS_FAIL_ON_ERROR);
+  }
+  return image == nullptr ? outcome : vips::read_rows(image.get(), options, sink);
+}
+
 std::string vips_version() {
-  if (!start_vips()) return "not usable";
+  if (!vips::start()) return "not usable";
   return vips_version_string();
 }
 

@@ -98,6 +98,7 @@ async function embed(context: Context, inputs: readonly string[]): Promise<ExitC
     normalize: model.options.normalize,
     decode: model.options.decode,
     autoOrient: model.options.autoOrient,
+    icc: model.options.icc,
     allowTruncated: model.options.allowTruncated,
     textCleaning: model.options.textCleaning,
     longText: model.options.longText,

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option, type Command, type OptionValues } from 'commander';
 import { DiptychError } from '../errors.js';
 import { GRAPH_DTYPES } from '../models/card.js';
-import { isDevice, type Device, type ModelOptions } from '../options.js';
+import { isDevice, MAX_TIMEOUT_MS, type Device, type ModelOptions } from '../options.js';
 import { TEXT_CLEANINGS } from '../text/types.js';
 
 /** Typed access to what commander parsed. */
@@ -78,6 +78,13 @@ export function positiveNumber(text: string): number {
   throw new InvalidArgumentError('Expected a number above 0.');
 }
 
+/** A time in seconds, of which milliseconds count. */
+function timeoutSeconds(text: string): number {
+  const value = positiveNumber(text);
+  if (value >= 0.001 && value * 1000 <= MAX_TIMEOUT_MS) return value;
+  throw new InvalidArgumentError('Expected seconds, at least 0.001.');
+}
+
 function deviceName(text: string): string {
   if (isDevice(text)) return text;
   throw new InvalidArgumentError('Expected auto, cpu, cuda, cuda:N or cuda:N,M for several GPUs.');
@@ -147,7 +154,10 @@ export function addImageFlags(command: Command): Command {
         .default('exact'),
     )
     .option('--auto-orient', "turn images by their EXIF orientation (the official Python doesn't)")
+    .option('--icc', "convert colours to sRGB by the embedded profile (the official Python doesn't)")
     .option('--max-pixels <n>', 'larger images are refused', wholeNumber(1))
+    .option('--max-bytes <n>', 'larger image files are refused', wholeNumber(1))
+    .option('--image-timeout <seconds>', 'images that take longer to decode are refused', timeoutSeconds)
     .option('--allow-truncated', 'keep what is there of truncated images');
 }
 
@@ -157,6 +167,20 @@ function device(flags: Flags): Device {
   throw new DiptychError('BAD_OPTION', `expected auto, cpu, cuda, cuda:N or cuda:N,M, got ${name}`, {
     input: '--device',
   });
+}
+
+/** The limits on single images that were given. */
+export function imageLimits(flags: Flags): Pick<ModelOptions, 'maxPixels' | 'maxBytes' | 'imageTimeoutMs'> {
+  const [maxPixels, maxBytes, seconds] = [
+    flags.number('maxPixels'),
+    flags.number('maxBytes'),
+    flags.number('imageTimeout'),
+  ];
+  return {
+    ...(maxPixels === null ? {} : { maxPixels }),
+    ...(maxBytes === null ? {} : { maxBytes }),
+    ...(seconds === null ? {} : { imageTimeoutMs: Math.round(seconds * 1000) }),
+  };
 }
 
 /** Options of loadModel from the flags. */
@@ -172,11 +196,12 @@ export function modelOptions(flags: Flags, onWarning: (message: string) => void)
     batchSize: flags.number('batchSize') ?? 'auto',
     ...optional('workers', flags.number('workers')),
     ...optional('threads', flags.number('threads')),
-    ...optional('maxPixels', flags.number('maxPixels')),
+    ...imageLimits(flags),
     ...optional('logitScale', flags.number('logitScale')),
     ...optional('logitBias', flags.number('logitBias')),
     decode: flags.choice('decode', 'exact', 'fast'),
     autoOrient: flags.boolean('autoOrient'),
+    icc: flags.boolean('icc'),
     allowTruncated: flags.boolean('allowTruncated'),
     textCleaning: flags.choice('textCleaning', ...TEXT_CLEANINGS),
     longText: flags.choice('longText', 'truncate', 'error', 'pool'),

@@ -1,9 +1,10 @@
-import type { Command, OptionValues } from 'commander';
+import { Option, type Command, type OptionValues } from 'commander';
 import { DiptychError, toDiptychError } from '../errors.js';
 import type { PreprocessSpec } from '../image/spec.js';
+import type { NativePixelType } from '../native/image-binding.js';
 import type { Failure } from '../pipeline/types.js';
 import type { Context, Terminal } from './context.js';
-import { addImageFlags, addModelFlags, modelOptions } from './flags.js';
+import { addImageFlags, addModelFlags, type Flags, imageLimits, modelOptions } from './flags.js';
 import { addUrlFlags, openItems } from './inputs.js';
 import { runCommand, type ExitCode } from './run.js';
 
@@ -37,17 +38,29 @@ async function modelSpec(context: Context): Promise<Partial<PreprocessSpec>> {
   throw new DiptychError('MODEL_UNSUPPORTED', 'this model has no image tower', { input: model.name });
 }
 
+function pixelType(flags: Flags): NativePixelType {
+  const dtype = flags.choice('outputDtype', 'fp32', 'fp16', 'bf16');
+  if (!flags.boolean('uint8'))
+    return ({ fp32: 'float32', fp16: 'float16', bf16: 'bfloat16' } as const)[dtype];
+  if (dtype === 'fp32') return 'uint8';
+  throw new DiptychError('BAD_OPTION', '--uint8 and --output-dtype exclude each other', { input: '--uint8' });
+}
+
 async function preprocessImages(context: Context, inputs: readonly string[]): Promise<ExitCode> {
   const { flags } = context;
   const spec = givenSpec(context) ?? (await modelSpec(context));
   const { preprocessToFile } = await import('../pipeline/preprocess-file.js');
   const progress = context.progress('preprocess');
   const result = await preprocessToFile(openItems(context, inputs, 'image'), flags.string('out') ?? '', {
-    spec: flags.boolean('autoOrient') ? { ...spec, orient: true } : spec,
-    output: flags.boolean('uint8') ? 'uint8' : 'float32',
+    spec: {
+      ...spec,
+      ...(flags.boolean('autoOrient') ? { orient: true } : {}),
+      ...(flags.boolean('icc') ? { icc: true } : {}),
+    },
+    output: pixelType(flags),
     workers: flags.number('workers'),
     decode: flags.choice('decode', 'exact', 'fast'),
-    maxPixels: flags.number('maxPixels'),
+    limits: imageLimits(flags),
     allowTruncated: flags.boolean('allowTruncated'),
     signal: context.signal,
     onProgress: (done, failed) => {
@@ -67,9 +80,14 @@ export function registerPreprocess(program: Command, terminal: Terminal): void {
     .command('preprocess')
     .description('the tensor, as the model sees it, to a .npy file')
     .argument('<image...>', 'image files, folders, globs, URLs, lists, tars')
-    .requiredOption('-o, --out <file.npy>', 'float32 [n, 3, h, w], or uint8 [n, h, w, 3] with --uint8')
+    .requiredOption('-o, --out <file.npy>', 'floats [n, 3, h, w], or uint8 [n, h, w, 3] with --uint8')
     .option('--spec <json>', "a PreprocessSpec instead of the model's own; missing keys take CLIP's values")
     .option('--uint8', 'the pixels after resize and crop, before scaling')
+    .addOption(
+      new Option('--output-dtype <type>', 'type of the values; bf16: the bits, as uint16')
+        .choices(['fp32', 'fp16', 'bf16'])
+        .default('fp32'),
+    )
     .addHelpText(
       'after',
       `

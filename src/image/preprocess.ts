@@ -1,9 +1,16 @@
 import { fileURLToPath } from 'node:url';
 
 import { DiptychError, type ErrorCode, errorCodes, throwIfAborted, toDiptychError } from '../errors.js';
-import type { NativeImageReport, RawImage } from '../native/image-binding.js';
+import type { NativeImageReport, NativePixelType, RawImage } from '../native/image-binding.js';
 import { native } from '../native/load.js';
-import { DEFAULT_MAX_BYTES, DEFAULT_MAX_PIXELS, parseOptions, read, type Reader } from '../options.js';
+import {
+  DEFAULT_MAX_BYTES,
+  DEFAULT_MAX_PIXELS,
+  MAX_TIMEOUT_MS,
+  parseOptions,
+  read,
+  type Reader,
+} from '../options.js';
 import { type PreprocessSpec, resolveSpec, toNativeSpec } from './spec.js';
 
 export { resolveSpec, toNativeSpec } from './spec.js';
@@ -19,12 +26,14 @@ export interface PreprocessOptions {
   readonly workers?: number;
   /** exact: Pillow's pixels; fast: JPEGs are decoded at 1/2, 1/4 or 1/8 where that leaves twice the target. Default `exact`. */
   readonly decode?: 'exact' | 'fast';
-  /** float32 [n, 3, h, w] normalised, the same in float16 (bits in a Uint16Array), or uint8 [n, h, w, 3]. */
-  readonly output?: 'float32' | 'float16' | 'uint8';
+  /** float32 [n, 3, h, w] normalised, the same in float16 or bfloat16 (bits in a Uint16Array), or uint8 [n, h, w, 3]. */
+  readonly output?: NativePixelType;
   /** Most pixels a picture may declare. Default 178,956,970, as Pillow. */
   readonly maxPixels?: number;
   /** Most bytes a file may have. Default 1 GiB. */
   readonly maxBytes?: number;
+  /** Milliseconds that reading and decoding one picture may take (IMAGE_TIMEOUT). Default 0: no limit. */
+  readonly imageTimeoutMs?: number;
   /** Keep what is there of a truncated picture, with a notice, instead of an error. Default false. */
   readonly allowTruncated?: boolean;
   /**
@@ -63,9 +72,10 @@ interface Resolved {
   readonly spec: PreprocessSpec;
   readonly workers: number;
   readonly decode: 'exact' | 'fast';
-  readonly output: 'float32' | 'float16' | 'uint8';
+  readonly output: NativePixelType;
   readonly maxPixels: number;
   readonly maxBytes: number;
+  readonly imageTimeoutMs: number;
   readonly allowTruncated: boolean;
   readonly out: Pixels | null;
   readonly signal: AbortSignal | null;
@@ -91,9 +101,10 @@ const resolveOptions = (options: unknown): Resolved =>
       spec: resolveSpec,
       workers: read.integer(1, 1024),
       decode: read.oneOf('exact', 'fast'),
-      output: read.oneOf('float32', 'float16', 'uint8'),
+      output: read.oneOf('float32', 'float16', 'bfloat16', 'uint8'),
       maxPixels: read.integer(1),
       maxBytes: read.integer(1),
+      imageTimeoutMs: read.integer(0, MAX_TIMEOUT_MS),
       allowTruncated: read.boolean,
       out: nullable(pixels),
       signal: nullable(read.signal),
@@ -105,6 +116,7 @@ const resolveOptions = (options: unknown): Resolved =>
       output: 'float32',
       maxPixels: DEFAULT_MAX_PIXELS,
       maxBytes: DEFAULT_MAX_BYTES,
+      imageTimeoutMs: 0,
       allowTruncated: false,
       out: null,
       signal: null,
@@ -143,7 +155,7 @@ const isCode = (code: string): code is ErrorCode => Object.hasOwn(errorCodes, co
 const allocate = (output: Resolved['output'], length: number): Pixels => {
   try {
     if (output === 'float32') return new Float32Array(length);
-    return output === 'float16' ? new Uint16Array(length) : new Uint8Array(length);
+    return output === 'uint8' ? new Uint8Array(length) : new Uint16Array(length);
   } catch (cause) {
     throw new DiptychError(
       'OUT_OF_MEMORY',
@@ -155,7 +167,12 @@ const allocate = (output: Resolved['output'], length: number): Pixels => {
   }
 };
 
-const ARRAYS = { float32: Float32Array, float16: Uint16Array, uint8: Uint8Array } as const;
+const ARRAYS = {
+  float32: Float32Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+  uint8: Uint8Array,
+} as const;
 
 /** The caller's array, or a fresh one. */
 function target({ out, output }: Resolved, length: number): Pixels {
@@ -186,7 +203,7 @@ async function run(
   options: Resolved,
   out: Pixels,
 ): Promise<NativeImageReport[]> {
-  const { signal, workers, decode, maxPixels, maxBytes, allowTruncated } = options;
+  const { signal, workers, decode, output, maxPixels, maxBytes, imageTimeoutMs, allowTruncated } = options;
   throwIfAborted(signal ?? undefined);
   const cancel = new Int32Array(1);
   const onAbort = (): void => {
@@ -194,7 +211,7 @@ async function run(
   };
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
-    const nativeOptions = { workers, decode, maxPixels, maxBytes, allowTruncated };
+    const nativeOptions = { workers, decode, output, maxPixels, maxBytes, imageTimeoutMs, allowTruncated };
     return await native().preprocess(items, toNativeSpec(options.spec), nativeOptions, out, cancel);
   } catch (error) {
     throwIfAborted(signal ?? undefined);
@@ -221,12 +238,16 @@ export async function preprocess(
 ): Promise<Preprocessed<Uint8Array>>;
 export async function preprocess(
   items: readonly PreprocessItem[],
-  options: PreprocessOptions & { readonly output: 'float16' },
+  options: PreprocessOptions & { readonly output: 'float16' | 'bfloat16' },
 ): Promise<Preprocessed<Uint16Array>>;
 export async function preprocess(
   items: readonly PreprocessItem[],
-  options?: PreprocessOptions,
+  options?: PreprocessOptions & { readonly output?: 'float32' },
 ): Promise<Preprocessed>;
+export async function preprocess(
+  items: readonly PreprocessItem[],
+  options?: PreprocessOptions,
+): Promise<Preprocessed<Pixels>>;
 export async function preprocess(
   items: readonly PreprocessItem[],
   options?: PreprocessOptions,

@@ -32,6 +32,8 @@ export interface PreprocessSpec {
   readonly std: readonly [r: number, g: number, b: number];
   /** Apply the EXIF orientation first. The official Python does not. */
   readonly orient: boolean;
+  /** Convert to sRGB by the embedded ICC profile, before the resize. The official Python does not. */
+  readonly icc: boolean;
 }
 
 /** OpenAI's CLIP at 224 px, as Hugging Face's CLIPImageProcessor computes it. */
@@ -47,6 +49,7 @@ export const CLIP_SPEC: PreprocessSpec = Object.freeze<PreprocessSpec>({
   mean: [0.48145466, 0.4578275, 0.40821073],
   std: [0.26862954, 0.26130258, 0.27577711],
   orient: false,
+  icc: false,
 });
 
 const LARGEST_SIDE = 16384;
@@ -97,6 +100,7 @@ const readers: { readonly [K in keyof PreprocessSpec]-?: Reader<Exclude<Preproce
   mean: triple(Number.isFinite, 'three numbers'),
   std: triple((value) => Number.isFinite(value) && Math.fround(value) !== 0, 'three numbers other than 0'),
   orient: read.boolean,
+  icc: read.boolean,
 };
 
 /**
@@ -127,7 +131,7 @@ export function toNativeSpec(spec: PreprocessSpec): NativeSpec {
   const [height, width] = pair(spec.size);
   const [resizeHeight, resizeWidth] = pair(spec.resizeTo ?? spec.size);
   const fill = typeof spec.fill === 'number' ? ([spec.fill, spec.fill, spec.fill] as const) : spec.fill;
-  const { resizeMode, interpolation, centerCrop, cropRounding, rgb, rescale, mean, std, orient } = spec;
+  const { resizeMode, interpolation, centerCrop, cropRounding, rgb, rescale, mean, std, orient, icc } = spec;
   return {
     height,
     width,
@@ -143,5 +147,6 @@ export function toNativeSpec(spec: PreprocessSpec): NativeSpec {
     mean,
     std,
     orient,
+    icc,
   };
 }

@@ -57,6 +57,7 @@ export function readHuggingFaceSpec(config: Json, file: string): PreprocessSpec 
     fill: 0,
     ...readArithmetic(config, defaults, file),
     orient: false,
+    icc: false,
   };
 }
 
@@ -191,6 +192,7 @@ export function readOpenClipSpec(config: Json, file: string, size: unknown): Pre
     mean: readTriple(config['mean'], CLIP_MEAN, 'mean', file),
     std: readTriple(config['std'], CLIP_STD, 'std', file),
     orient: false,
+    icc: false,
   };
 }
 
@@ -208,6 +210,7 @@ export function chineseClipSpec(size: Size): PreprocessSpec {
     mean: CLIP_MEAN,
     std: CLIP_STD,
     orient: false,
+    icc: false,
   };
 }
 

@@ -14,6 +14,7 @@ export interface NativeSpec {
   readonly mean: readonly [number, number, number];
   readonly std: readonly [number, number, number];
   readonly orient: boolean;
+  readonly icc: boolean;
 }
 
 export interface NativeImageOptions {
@@ -22,9 +23,14 @@ export interface NativeImageOptions {
   readonly decode: 'exact' | 'fast';
   readonly maxPixels: number;
   readonly maxBytes: number;
+  /** Milliseconds one picture may take; 0 is no limit. */
+  readonly imageTimeoutMs: number;
   /** Keep what is there of a truncated image instead of an error. */
   readonly allowTruncated: boolean;
 }
+
+/** What a slot of the batch holds: three planes, normalised, or interleaved bytes. */
+export type NativePixelType = 'float32' | 'float16' | 'bfloat16' | 'uint8';
 
 /** One entry per item, in order. A failed item leaves its slot zero. */
 export type NativeImageReport =
@@ -50,7 +56,7 @@ export interface RawImage {
 export interface ImageBinding {
   /**
    * Decodes, resizes, crops and writes item i into slot i of `out`: Float32Array [n, 3, h, w] normalised,
-   * Uint16Array the same in float16, or Uint8Array [n, h, w, 3]. Items are paths (read on the pool), the bytes
+   * Uint16Array the same in float16 or bfloat16, or Uint8Array [n, h, w, 3], as `options.output` says. Items are paths (read on the pool), the bytes
    * of a file, or raw pixels; they must not be changed or transferred before the promise settles.
    * Runs on the addon's own threads; `cancel` is an Int32Array of one element, set to 1 to stop early (the
    * promise is then rejected with ABORTED).
@@ -58,7 +64,7 @@ export interface ImageBinding {
   preprocess(
     items: readonly (Uint8Array | string | RawImage)[],
     spec: NativeSpec,
-    options: NativeImageOptions,
+    options: NativeImageOptions & { readonly output: NativePixelType },
     out: Float32Array | Uint16Array | Uint8Array,
     cancel: Int32Array | null,
   ): Promise<NativeImageReport[]>;

@@ -3,7 +3,7 @@ import { DiptychError } from '../errors.js';
 import { halvesToFloats } from '../session/half.js';
 
 /** NumPy's own names of the element types that Diptych writes. */
-export type NpyType = '<f4' | '<f2' | '|u1' | '<i4' | '<i8';
+export type NpyType = '<f4' | '<f2' | '<u2' | '|u1' | '<i4' | '<i8';
 
 const MAGIC = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59);
 const BYTES: Readonly<Record<string, number>> = {

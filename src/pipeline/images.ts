@@ -83,7 +83,7 @@ export async function* embedImages(
       .preprocess(
         items.map(({ item }) => item),
         tower.spec,
-        { ...tower.options, workers: tuner.layout.workers },
+        { ...tower.options, workers: tuner.layout.workers, output: type },
         pixels,
         cancel,
       )

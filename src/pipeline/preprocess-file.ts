@@ -1,6 +1,7 @@
-import { preprocess } from '../image/preprocess.js';
+import { preprocess, type PreprocessOptions } from '../image/preprocess.js';
 import type { PreprocessSpec } from '../image/spec.js';
 import type { InputItem } from '../input/item.js';
+import type { NativePixelType } from '../native/image-binding.js';
 import { AtomicFile, publishAll } from '../output/atomic.js';
 import { npyHeader } from '../output/npy.js';
 import { groupBy } from './ordered.js';
@@ -8,10 +9,10 @@ import type { Failure, Notice } from './types.js';
 
 export interface PreprocessFileOptions {
   readonly spec: Partial<PreprocessSpec>;
-  readonly output: 'float32' | 'uint8';
+  readonly output: NativePixelType;
   readonly workers: number | null;
   readonly decode: 'exact' | 'fast';
-  readonly maxPixels: number | null;
+  readonly limits: Pick<PreprocessOptions, 'maxPixels' | 'maxBytes' | 'imageTimeoutMs'>;
   readonly allowTruncated: boolean;
   readonly signal: AbortSignal;
   readonly onProgress: (done: number, failed: number) => void;
@@ -23,11 +24,14 @@ export interface PreprocessedFile {
   readonly notices: readonly Notice[];
 }
 
+/** NumPy's names of the types; it has none for bfloat16, whose bits are given as they are. */
+const NPY_TYPES = { float32: '<f4', float16: '<f2', bfloat16: '<u2', uint8: '|u1' } as const;
+
 /** Images in memory at once. */
 const GROUP = 64;
 
 /**
- * Preprocesses images into one .npy file: float32 [n, 3, h, w], or uint8 [n, h, w, 3]. A failed image has no row.
+ * Preprocesses images into one .npy file: floats [n, 3, h, w], or uint8 [n, h, w, 3]. A failed image has no row.
  * Throws OUTPUT_FAILED, and what `preprocess` throws for a wrong spec; the file appears whole or not at all.
  */
 export async function preprocessToFile(
@@ -35,8 +39,8 @@ export async function preprocessToFile(
   file: string,
   options: PreprocessFileOptions,
 ): Promise<PreprocessedFile> {
-  const { spec, output, workers, decode, maxPixels, allowTruncated, signal } = options;
-  const type = output === 'uint8' ? '|u1' : '<f4';
+  const { spec, output, workers, decode, limits, allowTruncated, signal } = options;
+  const type = NPY_TYPES[output];
   const target = await AtomicFile.create(file);
   const failures: Failure[] = [];
   const notices: Notice[] = [];
@@ -49,7 +53,7 @@ export async function preprocessToFile(
     allowTruncated,
     signal,
     ...(workers === null ? {} : { workers }),
-    ...(maxPixels === null ? {} : { maxPixels }),
+    ...limits,
   };
   try {
     // The header's length does not depend on the number of rows: the true one takes this one's place.
@@ -64,10 +68,7 @@ export async function preprocessToFile(
         failures.push({ index: done + index, input: item.name, stage: 'read', code, message });
       });
       const images = contents.map(({ image }) => image);
-      const result =
-        output === 'uint8'
-          ? await preprocess(images, { ...common, output: 'uint8' })
-          : await preprocess(images, common);
+      const result = await preprocess(images, { ...common, output });
       const { data, shape } = result;
       rows += shape[0] ?? 0;
       tail = shape.slice(1);

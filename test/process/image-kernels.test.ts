@@ -26,7 +26,7 @@ const program = `
   import { native } from './dist/native/load.js';
   const hash = createHash('sha256');
   for (const spec of ${JSON.stringify(specs)}) {
-    for (const output of ['float32', 'float16', 'uint8']) {
+    for (const output of ['float32', 'float16', 'bfloat16', 'uint8']) {
       const { data } = await preprocess(${JSON.stringify(paths)}, { spec, output });
       hash.update(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
     }
@@ -38,7 +38,7 @@ describe('every kernel that this CPU has gives the same bits', () => {
   test.each(native().cpuInfo().kernels)('%s', async (kernel) => {
     const hash = createHash('sha256');
     for (const spec of specs) {
-      for (const output of ['float32', 'float16', 'uint8'] as const) {
+      for (const output of ['float32', 'float16', 'bfloat16', 'uint8'] as const) {
         const { data } = await preprocess(paths, { spec, output });
         hash.update(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
       }

@@ -23,6 +23,7 @@ export function readNpy(file: string): {
     case '<i4':
       return { data: new Int32Array(copy), shape };
     case '<f2':
+    case '<u2':
       return { data: new Uint16Array(copy), shape };
     case '|u1':
       return { data: new Uint8Array(copy), shape };

@@ -256,6 +256,21 @@ describe('tokenize, preprocess, models, doctor', () => {
     const pixels = await json(['preprocess', mixedFolder(), '--out', out, '--uint8', '--spec', spec]);
     expect(pixels).toEqual({ shape: [2, 32, 48, 3], failed: 3 });
     expect(readNpy(out).shape).toEqual([2, 32, 48, 3]);
+    for (const type of ['fp16', 'bf16']) {
+      expect(await json(['preprocess', cat, '--out', out, '--output-dtype', type])).toMatchObject({
+        failed: 0,
+      });
+      expect(readNpy(out)).toMatchObject({ data: expect.any(Uint16Array), shape: [1, 3, 224, 224] });
+    }
+    expect(await json(['preprocess', cat, '--out', out, '--max-bytes', '99', '--icc'])).toMatchObject({
+      failed: 1,
+    });
+    expect(await json(['preprocess', cat, '--out', out, '--image-timeout', '100'])).toMatchObject({
+      failed: 0,
+    });
+    expect(await diptych(['preprocess', cat, '--out', out, '--image-timeout', '0'])).toMatchObject({
+      code: 2,
+    });
     const wrong = await diptych(['preprocess', cat, '--out', out, '--spec', '{"sise": 5}']);
     expect(wrong).toMatchObject({ code: 2, stderr: expect.stringMatching(/did you mean size/) });
   });
