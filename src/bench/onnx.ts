@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises';
+import { numberToHalf } from '../session/half.js';
 import { randomGenerator } from './statistics.js';
 
 /** Protocol-buffer wire format, as far as ONNX needs it: varints and length-delimited fields. */
@@ -24,7 +25,12 @@ const message = (field: number, parts: readonly Part[]): Part[] => [
 const text = (field: number, value: string): Part[] => message(field, [new TextEncoder().encode(value)]);
 
 export const FLOAT = 1;
+const INT8 = 3;
 export const INT64 = 7;
+const FLOAT16 = 10;
+
+/** How a graph computes: in float32, in float16, or with its linear layers in int8 (quantised as it runs). */
+export type GraphPrecision = 'fp32' | 'fp16' | 'int8';
 
 type Attribute = number | readonly number[] | { readonly float: number };
 
@@ -49,7 +55,10 @@ export class GraphBuilder {
   readonly #table: Float32Array;
   #count = 0;
 
-  constructor(seed: number) {
+  readonly precision: GraphPrecision;
+
+  constructor(seed: number, precision: GraphPrecision = 'fp32') {
+    this.precision = precision;
     const random = randomGenerator(seed);
     // One table of normal-like numbers, read from changing places: a generator call per weight would take a minute.
     this.#table = Float32Array.from(
@@ -64,11 +73,12 @@ export class GraphBuilder {
 
   input(name: string, type: number, shape: readonly Dimension[]): string {
     this.#inputs.push(message(11, valueInfo(name, type, shape)));
-    return name;
+    return type === FLOAT && this.precision === 'fp16' ? this.node('Cast', [name], { to: FLOAT16 }) : name;
   }
 
   output(name: string, from: string, shape: readonly Dimension[]): void {
-    this.#nodes.push(message(1, [...text(1, from), ...text(2, name), ...text(4, 'Identity')]));
+    const cast = message(5, attribute('to', FLOAT));
+    this.#nodes.push(message(1, [...text(1, from), ...text(2, name), ...text(4, 'Cast'), ...cast]));
     this.#outputs.push(message(12, valueInfo(name, FLOAT, shape)));
   }
 
@@ -79,8 +89,7 @@ export class GraphBuilder {
     return name;
   }
 
-  /** Random weights of the given spread. */
-  weights(dims: readonly number[], spread: number, offset = 0): string {
+  #values(dims: readonly number[], spread: number, offset: number): Float32Array {
     const length = dims.reduce((product, dim) => product * dim, 1);
     const scaled = this.#table.map((value) => value * spread + offset);
     const data = new Float32Array(length);
@@ -88,11 +97,40 @@ export class GraphBuilder {
     for (let at = 0, from = start; at < length; at += scaled.length - from, from = 0) {
       data.set(scaled.subarray(from, from + Math.min(length - at, scaled.length - from)), at);
     }
-    return this.#tensor(dims, FLOAT, new Uint8Array(data.buffer));
+    return data;
+  }
+
+  /** Random weights of the given spread. */
+  weights(dims: readonly number[], spread: number, offset = 0): string {
+    return this.floats(dims, this.#values(dims, spread, offset));
   }
 
   floats(dims: readonly number[], values: Float32Array): string {
-    return this.#tensor(dims, FLOAT, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    if (this.precision !== 'fp16')
+      return this.#tensor(dims, FLOAT, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    const halves = Uint16Array.from(values, numberToHalf);
+    return this.#tensor(dims, FLOAT16, new Uint8Array(halves.buffer));
+  }
+
+  /** x [.., from] times random weights [from, to], in the graph's precision. */
+  multiply(x: string, from: number, to: number, spread: number): string {
+    if (this.precision !== 'int8') return this.node('MatMul', [x, this.weights([from, to], spread)]);
+    const values = this.#values([from, to], spread, 0);
+    // The weights are sums of four uniform numbers: within twice the spread.
+    const scale = (2 * spread) / 127;
+    const codes = Int8Array.from(values, (value) => Math.round(value / scale));
+    const weights = this.#tensor([from, to], INT8, new Uint8Array(codes.buffer));
+    const [quantized, factor, zero] = ['q', 'scale', 'zero'].map((stem) => this.#name(stem));
+    this.#nodes.push(
+      message(1, [
+        ...text(1, x),
+        ...[quantized, factor, zero].flatMap((name) => text(2, name ?? '')),
+        ...text(4, 'DynamicQuantizeLinear'),
+      ]),
+    );
+    const sums = this.node('MatMulInteger', [quantized ?? '', weights, zero ?? '']);
+    const steps = this.node('Mul', [factor ?? '', this.floats([1], Float32Array.of(scale))]);
+    return this.node('Mul', [this.node('Cast', [sums], { to: FLOAT }), steps]);
   }
 
   integers(values: readonly number[], scalar = false): string {

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FLOAT, GraphBuilder, INT64 } from './onnx.js';
+import { FLOAT, GraphBuilder, INT64, type GraphPrecision } from './onnx.js';
 
 /** Towers with random weights: the arithmetic of the published ones, so that rates are theirs; no meaning. */
 interface Transformer {
@@ -19,7 +19,7 @@ function norm(g: GraphBuilder, x: string, width: number): string {
 }
 
 function linear(g: GraphBuilder, x: string, from: number, to: number): string {
-  return g.node('Add', [g.node('MatMul', [x, g.weights([from, to], SPREAD)]), g.weights([to], SPREAD)]);
+  return g.node('Add', [g.multiply(x, from, to, SPREAD), g.weights([to], SPREAD)]);
 }
 
 /** One pre-norm block as CLIP has it: attention (masked where `mask` is given), then an MLP with QuickGELU. */
@@ -51,8 +51,8 @@ interface VisionShape extends Transformer {
 }
 
 /** CLIP's vision transformer; the class token's embedding is the first row of the position embedding. */
-function vision({ image, patch, dim, ...shape }: VisionShape): GraphBuilder {
-  const g = new GraphBuilder(32);
+function vision({ image, patch, dim, ...shape }: VisionShape, precision: GraphPrecision): GraphBuilder {
+  const g = new GraphBuilder(32, precision);
   const { width } = shape;
   const patches = (image / patch) ** 2;
   const pixels = g.input('pixel_values', FLOAT, ['batch', 3, image, image]);
@@ -67,7 +67,7 @@ function vision({ image, patch, dim, ...shape }: VisionShape): GraphBuilder {
   for (let layer = 0; layer < shape.layers; layer++) x = block(g, x, shape, null);
   const first = g.node('Slice', [x, g.integers([0]), g.integers([1]), g.integers([1])]);
   const pooled = g.node('Squeeze', [norm(g, first, width), g.integers([1])]);
-  g.output('image_embeds', g.node('MatMul', [pooled, g.weights([width, dim], SPREAD)]), ['batch', dim]);
+  g.output('image_embeds', g.multiply(pooled, width, dim, SPREAD), ['batch', dim]);
   return g;
 }
 
@@ -148,7 +148,7 @@ export async function visionFolder(
   const at = join(folder, kind);
   await mkdir(join(at, 'onnx'), { recursive: true });
   const shape = smoke ? TINY_VISION : VIT_B32;
-  const graph = kind === 'trivial' ? trivial(224) : vision(shape);
+  const graph = kind === 'trivial' ? trivial(224) : vision(shape, 'fp32');
   await graph.write(join(at, 'onnx', 'vision_model.onnx'));
   const dim = kind === 'trivial' ? 147 : shape.dim;
   const config = {
@@ -162,6 +162,17 @@ export async function visionFolder(
   await writeFile(join(at, 'config.json'), JSON.stringify(config));
   await writeFile(join(at, 'preprocessor_config.json'), JSON.stringify(PREPROCESSOR));
   return at;
+}
+
+/** CLIP's ViT-B/32 vision tower alone, in another precision. */
+export async function visionTower(
+  folder: string,
+  precision: GraphPrecision,
+  smoke: boolean,
+): Promise<string> {
+  const file = join(folder, `vit-b32-${precision}.onnx`);
+  await vision(smoke ? TINY_VISION : VIT_B32, precision).write(file);
+  return file;
 }
 
 export const visionFile = (folder: string): string => join(folder, 'onnx', 'vision_model.onnx');

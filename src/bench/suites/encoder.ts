@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { writeFile } from 'node:fs/promises';
 import { limitSubject } from '../limits.js';
 import { makeUnitRows } from '../data.js';
-import { textFile, visionFile, visionFolder } from '../towers.js';
+import { textFile, visionTower } from '../towers.js';
 import type { BenchSettings, CasePlan, Params, SubjectPlan, Suite } from '../types.js';
 
 /** GFLOP (2 x multiply-add) of one item: open_clip's model profile. */
@@ -77,15 +77,58 @@ async function visionCase(
         host: { kind: 'python', peer: 'onnxruntime', threads },
         expect: 'noted',
       },
+      {
+        ...own('open_clip (torch)', params, threads),
+        role: 'peer',
+        host: { kind: 'python', peer: 'open_clip', threads },
+        // Its weights are random too, but others: the same arithmetic.
+        expect: 'skip',
+      },
       limit,
     ],
     check: { kind: 'close', reference: 'diptych', tolerance: 1e-4 },
     bars: [
       { text: 'against Python onnxruntime', of: 'diptych', over: 'onnxruntime (Python)', quantity: 'rate' },
+      { text: 'against open_clip', of: 'diptych', over: 'open_clip (torch)', quantity: 'rate' },
     ],
     limits: settings.smoke
       ? []
       : [{ subject: limit.name, cost: VIT_B32_GFLOP, text: 'share of the fp32 FMA peak' }],
+  };
+}
+
+/** The same tower in the precisions that model folders come in; int8 quantises its inputs as it runs. */
+async function precisionCase(fp32: string, settings: BenchSettings): Promise<CasePlan> {
+  const { scratch, smoke } = settings;
+  const batch = smoke ? 2 : 8;
+  const [data, fp16, int8] = await Promise.all([
+    pixels(scratch, batch),
+    visionTower(scratch, 'fp16', smoke),
+    visionTower(scratch, 'int8', smoke),
+  ]);
+  const common = {
+    input: 'pixel_values',
+    output: 'image_embeds',
+    dtype: 'float32',
+    shape: [batch, 3, 224, 224],
+    data,
+  };
+  const subject = (name: string, file: string): SubjectPlan => ({
+    ...own(name, { ...common, file }, 1),
+    expect: 'noted',
+  });
+  const against = (of: string) =>
+    ({ text: `${of} against fp32`, of, over: 'fp32', quantity: 'rate' }) as const;
+  return {
+    suite: 'encoder',
+    name: `ViT-B/32 (random weights), by precision, batch ${String(batch)}, 1 thread`,
+    unit: 'images/s',
+    quantity: 'rate',
+    work: batch,
+    subjects: [subject('fp32', fp32), subject('fp16', fp16), subject('int8', int8)],
+    check: { kind: 'close', reference: 'fp32', tolerance: 1e-4 },
+    bars: [against('fp16'), against('int8')],
+    limits: [],
   };
 }
 
@@ -123,11 +166,12 @@ async function textCase(file: string, settings: BenchSettings): Promise<CasePlan
 
 async function plan(settings: BenchSettings): Promise<readonly CasePlan[]> {
   const { scratch, smoke, threads } = settings;
-  const file = visionFile(await visionFolder(scratch, 'vit-b32', smoke));
+  const file = await visionTower(scratch, 'fp32', smoke);
   const cases: CasePlan[] = [];
   const batches = smoke ? [2] : [1, 8, 32];
   for (const batch of batches) cases.push(await visionCase(file, batch, settings, 1));
   if (threads > 1) cases.push(await visionCase(file, smoke ? 2 : 8, settings, threads));
+  cases.push(await precisionCase(file, settings));
   cases.push(await textCase(await textFile(scratch, smoke), settings));
   return cases;
 }
