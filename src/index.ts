@@ -45,6 +45,7 @@ export type { Pulled, PullOptions, PullProgress } from './models/pull.js';
 export type { ListOptions, ModelInfo } from './models/catalog.js';
 export type { OnnxSource, RegistryCard } from './models/registry.js';
 export { adapt, applyAdapter } from './tasks/adapt.js';
+export { exportAdapted } from './tasks/adapt-export.js';
 export {
   direction,
   directionalSimilarity,
@@ -55,6 +56,7 @@ export {
   rankCandidates,
 } from './tasks/arithmetic.js';
 export { blipModels, capFilt } from './tasks/capfilt.js';
+export { writeBootstrapped } from './tasks/capfilt-shard.js';
 export { clipLoss, siglipLoss } from './tasks/contrastive.js';
 export { openCifar10, openEmoji, openFashionMnist, openImageFolder, openMnist } from './tasks/datasets.js';
 export { benchmarkRecord, evaluateProbe, evaluateZeroShot } from './tasks/evaluate.js';
@@ -76,6 +78,7 @@ export { combineUids, uidsFromNpy, uidsToNpy } from './tasks/filters/uids.js';
 export { assignClusters } from './tasks/centroids.js';
 export { kMeans } from './tasks/kmeans.js';
 export { miniBatchKMeans } from './tasks/mini-batch.js';
+export { multiCrop } from './tasks/multi-crop.js';
 export { balancedSample } from './tasks/balanced.js';
 export { knowledgePrompts, parseKnowledge, wordnetKnowledge } from './tasks/knowledge/klite.js';
 export { mersenne } from './tasks/mersenne.js';

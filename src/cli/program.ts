@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { printError, type Terminal } from './context.js';
 import { registerAdapt } from './adapt.js';
 import { registerBench } from './bench.js';
+import { registerCapFilt } from './capfilt.js';
 import { registerCaption } from './caption.js';
 import { registerClassify } from './classify.js';
 import { registerCuda } from './cuda.js';
@@ -12,8 +13,12 @@ import { registerEmbed } from './embed.js';
 import { registerEval } from './eval.js';
 import { registerKMeans } from './kmeans.js';
 import { registerMerge } from './merge.js';
+import { registerKnowledge } from './knowledge.js';
+import { registerLoss } from './loss.js';
 import { registerModels } from './models.js';
 import { registerPreprocess } from './preprocess.js';
+import { registerProbe } from './probe.js';
+import { registerArithmetic } from './arithmetic.js';
 import { registerRerank } from './rerank.js';
 import { registerSearch } from './search.js';
 import { registerSimilarity } from './similarity.js';
@@ -32,9 +37,14 @@ const COMMANDS: readonly Register[] = [
   registerSearch,
   registerRerank,
   registerCaption,
+  registerCapFilt,
   registerDedup,
   registerEval,
+  registerProbe,
+  registerLoss,
   registerAdapt,
+  registerKnowledge,
+  registerArithmetic,
   registerCurate,
   registerFilter,
   registerKMeans,

@@ -12,23 +12,29 @@ import {
   type Features,
 } from './features.js';
 import { mersenne } from './mersenne.js';
-import { Residual } from './residual.js';
+import { Residual, type AdapterKind, type Dropout, type Pass } from './residual.js';
 
 /** Training of a small adapter on embeddings of one's own domain; the towers stay as they are. */
 export interface AdaptOptions {
-  /** Hidden units of the adapter. Default 256. */
+  /** Which side gets an adapter. Default `image`: the texts stay, so other classes can still be asked for. */
+  readonly side?: 'image' | 'text' | 'both';
+  /** `residual` (default): y = unit(x + relu(xA)B); `linear`: without the relu. */
+  readonly kind?: AdapterKind;
+  /** Hidden units of the adapter. Default 512. */
   readonly hidden?: number;
-  /** Default 60. */
+  /** Share of the hidden units dropped in each step: a few thousand rows need it. Default 0.5. */
+  readonly dropout?: number;
+  /** Default 40. */
   readonly epochs?: number;
-  /** Default 256. */
+  /** Default 128. */
   readonly batchSize?: number;
   /** Default 1e-3. */
   readonly learningRate?: number;
-  /** Decoupled weight decay. Default 1e-2. */
+  /** Decoupled weight decay. Default 5e-2. */
   readonly weightDecay?: number;
-  /** Factor of the cosines in the loss. Default 50. */
+  /** Factor of the cosines in the loss. Default 20. */
   readonly logitScale?: number;
-  /** Stop after so many epochs without a better validation accuracy. Default 10. */
+  /** Stop after so many epochs without a better validation accuracy. Default 15. */
   readonly patience?: number;
   /** Share of the rows kept for validation. Default 0.1. */
   readonly validation?: number;
@@ -41,6 +47,9 @@ export interface AdaptOptions {
 }
 
 interface Resolved {
+  readonly side: 'image' | 'text' | 'both';
+  readonly kind: AdapterKind;
+  readonly dropout: number;
   readonly hidden: number;
   readonly epochs: number;
   readonly batchSize: number;
@@ -56,7 +65,10 @@ interface Resolved {
 }
 
 export interface Adapted {
-  readonly adapter: Residual;
+  /** Of the images; null with side `text`. */
+  readonly adapter: Residual | null;
+  /** Of the texts; null with side `image`. */
+  readonly textAdapter: Residual | null;
   /** Validation accuracy before any training, and of the adapter kept. */
   readonly before: number;
   readonly accuracy: number;
@@ -69,6 +81,9 @@ function parseAdapt(given: unknown): Resolved {
   return parseOptions<Resolved>(
     given,
     {
+      side: read.oneOf('image', 'text', 'both'),
+      kind: read.oneOf('residual', 'linear'),
+      dropout: read.number((value) => value >= 0 && value < 1, 'a share from 0 to below 1'),
       hidden: read.integer(1, 65_536),
       epochs: read.integer(1),
       batchSize: read.integer(1),
@@ -83,13 +98,16 @@ function parseAdapt(given: unknown): Resolved {
       onProgress: readFunction,
     },
     {
-      hidden: 256,
-      epochs: 60,
-      batchSize: 256,
+      side: 'image',
+      kind: 'residual',
+      dropout: 0.5,
+      hidden: 512,
+      epochs: 40,
+      batchSize: 128,
       learningRate: 1e-3,
-      weightDecay: 1e-2,
-      logitScale: 50,
-      patience: 10,
+      weightDecay: 5e-2,
+      logitScale: 20,
+      patience: 15,
       validation: 0.1,
       seed: 0,
       threads: native().availableCores(),
@@ -137,10 +155,51 @@ function crossEntropy(
   return { loss: loss / labels.length, hits };
 }
 
+/** a^T b or a b, rows x columns, in float32 on the addon. */
+async function product(
+  a: Float32Array,
+  aTransposed: boolean,
+  b: Float32Array,
+  [rows, columns, depth]: readonly [number, number, number],
+  { threads, signal }: Resolved,
+): Promise<Float32Array> {
+  const out = new Float32Array(rows * columns);
+  await callNative(signal, () =>
+    native().matmul(a, aTransposed, b, false, rows, columns, depth, out, threads),
+  );
+  return out;
+}
+
+/** One side of the model: its rows as they are, or through the adapter that is being trained. */
+class AdaptedSide {
+  readonly adapter: Residual | null;
+  readonly #options: Resolved;
+  #pass: Pass | null = null;
+
+  constructor(isAdapted: boolean, dim: number, options: Resolved, random: () => number) {
+    this.#options = options;
+    this.adapter = isAdapted ? new Residual(dim, options.hidden, random, options.kind) : null;
+  }
+
+  async forward(rows: Features, dropout?: Dropout): Promise<Features> {
+    if (this.adapter === null) return rows;
+    const { threads, signal } = this.#options;
+    this.#pass = await this.adapter.forward(rows, threads, signal, dropout);
+    return this.#pass.output;
+  }
+
+  async backward(slope: () => Promise<Float32Array>, rate: number): Promise<void> {
+    if (this.adapter === null || this.#pass === null) return;
+    const { weightDecay: decay, threads, signal } = this.#options;
+    await this.adapter.backward(this.#pass, await slope(), { rate, decay, threads, signal });
+  }
+}
+
 /**
- * Trains a residual adapter on the image side so that each image's row comes to lie at the text of its class:
- * y = unit(x + B relu(A x)), softmax cross-entropy of logitScale * y . text over the classes, AdamW, early stopping on
- * a validation share. The texts stay, so new classes can still be asked for.
+ * Trains a small adapter so that each image's row comes to lie at the text of its class:
+ * y = unit(x + relu(x A) B) on the side(s) chosen, softmax cross-entropy of logitScale * image . text over the texts,
+ * AdamW with dropout, early stopping on a validation share. It starts as the model is. Nothing but the rows passed in
+ * decides which weights are kept.
  *
  * `labels[r]` is the row of `texts` that image r belongs to: pairs of one's own are the case where each has its text.
  *
@@ -157,7 +216,7 @@ export async function adapt(
   const targets = unitRows(checkFeatures(texts, 'texts'));
   checkSameDim(rows, targets, ['images', 'texts']);
   const wanted = checkLabels(labels, rows.rows, targets.rows);
-  const { epochs, batchSize, logitScale, patience, validation, seed, learningRate, weightDecay } = resolved;
+  const { epochs, batchSize, logitScale, patience, validation, seed, learningRate, side } = resolved;
 
   const random = mersenne(seed);
   const order = shuffled(rows.rows, random);
@@ -165,56 +224,59 @@ export async function adapt(
   const unit = unitRows(rows);
   const check = part(unit, wanted, order.subarray(0, held));
   const train = order.slice(held);
-
-  const adapter = new Residual(rows.dim, resolved.hidden, random);
+  const imageSide = new AdaptedSide(side !== 'text', rows.dim, resolved, random);
+  const textSide = new AdaptedSide(side !== 'image', rows.dim, resolved, random);
+  const sides = [imageSide, textSide];
+  const weights = (): (readonly [Float32Array, Float32Array] | null)[] =>
+    sides.map(({ adapter }) => adapter?.snapshot() ?? null);
   const measure = async (): Promise<number> => {
-    const { output } = await adapter.forward(check.features, resolved.threads, resolved.signal);
-    const scores = await cosines(output, targets, resolved);
+    const found = await imageSide.forward(check.features);
+    const scores = await cosines(found, await textSide.forward(targets), resolved);
     return crossEntropy(scores, check.labels, targets.rows, logitScale).hits / held;
   };
   const before = await measure();
-  let best = { accuracy: before, weights: adapter.snapshot(), epoch: 0 };
-  let epoch = 0;
+  let best = { accuracy: before, weights: weights(), epoch: 0 };
+  const dropout = resolved.dropout === 0 ? undefined : { rate: resolved.dropout, random };
   const steps = epochs * Math.ceil(train.length / batchSize);
-  let step = 0;
+  let [epoch, step] = [0, 0];
   while (epoch < epochs && epoch - best.epoch < patience) {
     epoch++;
     reshuffle(train, random);
     let loss = 0;
     for (let from = 0; from < train.length; from += batchSize) {
       const batch = part(unit, wanted, train.subarray(from, from + batchSize));
-      const pass = await adapter.forward(batch.features, resolved.threads, resolved.signal);
-      const scores = await cosines(pass.output, targets, resolved);
+      const found = await imageSide.forward(batch.features, dropout);
+      const classes = await textSide.forward(targets, dropout);
+      const scores = await cosines(found, classes, resolved);
       loss += crossEntropy(scores, batch.labels, targets.rows, logitScale).loss * batch.labels.length;
-      const slope = new Float32Array(pass.output.data.length);
-      await callNative(resolved.signal, () =>
-        native().matmul(
-          scores,
-          false,
-          targets.data,
-          false,
-          pass.output.rows,
-          rows.dim,
-          targets.rows,
-          slope,
-          resolved.threads,
-        ),
-      );
+      const sizes = [found.rows, classes.rows] as const;
       // Half a cosine: large steps first, none at the end.
       const rate = (learningRate * (1 + Math.cos((Math.PI * step++) / steps))) / 2;
-      await adapter.backward(pass, slope, {
+      await imageSide.backward(
+        () => product(scores, false, classes.data, [sizes[0], rows.dim, sizes[1]], resolved),
         rate,
-        decay: weightDecay,
-        threads: resolved.threads,
-        signal: resolved.signal,
-      });
+      );
+      await textSide.backward(
+        () => product(scores, true, found.data, [sizes[1], rows.dim, sizes[0]], resolved),
+        rate,
+      );
     }
     const accuracy = await measure();
     resolved.onProgress?.(epoch, loss / train.length, accuracy);
-    if (accuracy > best.accuracy) best = { accuracy, weights: adapter.snapshot(), epoch };
+    // Of equal ones the later: its steps were smaller.
+    if (accuracy > before && accuracy >= best.accuracy) best = { accuracy, weights: weights(), epoch };
   }
-  adapter.restore(best.weights);
-  return { adapter, before, accuracy: best.accuracy, epochs: epoch };
+  sides.forEach(({ adapter }, at) => {
+    const kept = best.weights[at];
+    if (adapter !== null && kept !== null && kept !== undefined) adapter.restore(kept);
+  });
+  return {
+    adapter: imageSide.adapter,
+    textAdapter: textSide.adapter,
+    before,
+    accuracy: best.accuracy,
+    epochs: epoch,
+  };
 }
 
 function part(
@@ -250,13 +312,14 @@ function unitRows(features: Features): Features {
   return { data, rows: features.rows, dim: features.dim };
 }
 
-/** Adapts rows with a trained adapter. Throws DIMENSION_MISMATCH. */
+/** Adapts rows with a trained adapter (null: the side that got none, rows at unit length). Throws DIMENSION_MISMATCH. */
 export async function applyAdapter(
-  adapter: Residual,
+  adapter: Residual | null,
   features: Features,
   threads?: number,
 ): Promise<Features> {
   const rows = checkFeatures(features, 'features', 0);
+  if (adapter === null) return unitRows(rows);
   if (rows.dim !== adapter.dim) {
     throw new DiptychError(
       'DIMENSION_MISMATCH',

@@ -1,5 +1,6 @@
-import { open, readFile, truncate, type FileHandle } from 'node:fs/promises';
-import { DiptychError, systemCode, throwIfAborted, toDiptychError } from '../errors.js';
+import { mkdir, open, readFile, truncate, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { DiptychError, systemCode, throwIfAborted, toDiptychError, type ErrorCode } from '../errors.js';
 import type { Model } from '../engine.js';
 
 /** An image with the text that the web gave it, if any. */
@@ -9,6 +10,8 @@ export interface WebPair {
   /** A path, or the bytes of the file. */
   readonly content: string | Uint8Array;
   readonly text: string | null;
+  /** What was wrong where the image could not even be fetched; such a pair is a failure. */
+  readonly error?: DiptychError;
 }
 
 /** The two halves of BLIP, or stubs for them. */
@@ -38,7 +41,7 @@ export interface JudgedText {
 /** One line of the bootstrapped set. */
 export type CapFiltRecord =
   | { readonly image: string; readonly caption: readonly string[]; readonly judged: readonly JudgedText[] }
-  | { readonly image: string; readonly error: { readonly code: string; readonly message: string } };
+  | { readonly image: string; readonly error: { readonly code: ErrorCode; readonly message: string } };
 
 /**
  * BLIP's captioning and filtering (Li et al. 2022, section 3.3) of one pair: a synthetic caption is made, the filter
@@ -52,6 +55,7 @@ export async function capFiltPair(
   threshold: number,
 ): Promise<CapFiltRecord> {
   try {
+    if (pair.error !== undefined) throw pair.error;
     const synthetic = (await models.caption(pair.content, seed)).trim();
     const web = pair.text?.trim() ?? '';
     const texts = [
@@ -91,6 +95,11 @@ function isRecord(value: unknown): value is CapFiltRecord {
   return (
     'caption' in value && Array.isArray(value.caption) && 'judged' in value && Array.isArray(value.judged)
   );
+}
+
+/** The lines of a finished run. Throws INPUT_NOT_FOUND, OUTPUT_INVALID naming the line. */
+export async function readRecords(file: string): Promise<readonly CapFiltRecord[]> {
+  return earlier(file);
 }
 
 /** Whole lines of an earlier run; what a kill left of the last one is cut off. */
@@ -140,6 +149,7 @@ export async function capFilt(
   const counts = { pairs: 0, resumed: 0, failed: 0, keptWeb: 0, keptSynthetic: 0, dropped: 0 };
   let handle: FileHandle | undefined;
   try {
+    await mkdir(dirname(file), { recursive: true });
     handle = await open(file, 'a');
     for await (const pair of pairs) {
       throwIfAborted(signal);

@@ -6,6 +6,8 @@ import { callNative, type Features } from './features.js';
 export interface Pass {
   readonly input: Features;
   readonly hidden: Float32Array;
+  /** What kept hidden units were multiplied with, others being dropped: 1 without dropout. */
+  readonly keptScale: number;
   readonly lengths: Float64Array;
   /** Rows of unit length. */
   readonly output: Features;
@@ -53,9 +55,18 @@ class Adam {
   }
 }
 
+export type AdapterKind = 'residual' | 'linear';
+
+/** Hidden units dropped at random in a pass of training. */
+export interface Dropout {
+  readonly rate: number;
+  readonly random: () => number;
+}
+
 /** What is written to disk. */
 export interface ResidualFile {
-  readonly kind: 'residual';
+  /** linear: without the relu. */
+  readonly kind: AdapterKind;
   readonly dim: number;
   readonly hidden: number;
   /** Base64 of little-endian float32: dim x hidden, then hidden x dim. */
@@ -76,25 +87,35 @@ function fromBase64(text: unknown, length: number): Float32Array {
 }
 
 /**
- * y = unit(x + relu(x A) B) over unit rows x: begins as the identity (B = 0), so training starts from the model as it
- * is.
+ * y = unit(x + relu(x A) B) over unit rows x (linear: without the relu): begins as the identity (B = 0), so training
+ * starts from the model as it is.
  */
 export class Residual {
   readonly dim: number;
   readonly hidden: number;
+  readonly kind: AdapterKind;
+  /** A = gain * #inner: the numbers of a unit row are small, and training wants inputs of about 1. */
+  readonly #gain: number;
   readonly #inner: Adam;
   readonly #outer: Adam;
 
-  constructor(dim: number, hidden: number, random: () => number) {
+  constructor(dim: number, hidden: number, random: () => number, kind: AdapterKind = 'residual') {
     this.dim = dim;
     this.hidden = hidden;
+    this.kind = kind;
+    this.#gain = Math.sqrt(dim) / 2;
     // He et al. 2015, uniform form.
-    const width = Math.sqrt(6 / dim);
+    const width = Math.sqrt(6 / dim) / 2;
     this.#inner = new Adam(Float32Array.from({ length: dim * hidden }, () => (2 * random() - 1) * width));
     this.#outer = new Adam(new Float32Array(hidden * dim));
   }
 
-  async forward(input: Features, threads: number, signal: AbortSignal | null): Promise<Pass> {
+  async forward(
+    input: Features,
+    threads: number,
+    signal: AbortSignal | null,
+    dropout?: Dropout,
+  ): Promise<Pass> {
     const { rows, dim } = input;
     const { hidden: width } = this;
     const hidden = new Float32Array(rows * width);
@@ -102,7 +123,13 @@ export class Residual {
     await callNative(signal, () =>
       native().matmul(input.data, false, this.#inner.weights, false, rows, width, dim, hidden, threads),
     );
-    for (let i = 0; i < hidden.length; i++) if ((hidden[i] ?? 0) < 0) hidden[i] = 0;
+    const keptScale = dropout === undefined ? 1 : 1 / (1 - dropout.rate);
+    for (let i = 0; i < hidden.length; i++) {
+      const value = (hidden[i] ?? 0) * this.#gain;
+      const isOff = this.kind === 'residual' && value < 0;
+      const isDropped = dropout !== undefined && dropout.random() < dropout.rate;
+      hidden[i] = isOff || isDropped ? 0 : value * keptScale;
+    }
     await callNative(signal, () =>
       native().matmul(hidden, false, this.#outer.weights, false, rows, dim, width, data, threads),
     );
@@ -119,7 +146,7 @@ export class Residual {
       if (length === 0) continue;
       for (let i = row * dim; i < (row + 1) * dim; i++) data[i] = (data[i] ?? 0) / length;
     }
-    return { input, hidden, lengths, output: { data, rows, dim } };
+    return { input, hidden, keptScale, lengths, output: { data, rows, dim } };
   }
 
   /** One step of training, given d loss / d output. */
@@ -146,7 +173,10 @@ export class Residual {
     await callNative(signal, () =>
       native().matmul(before, false, this.#outer.weights, true, rows, width, dim, inside, threads),
     );
-    for (let i = 0; i < inside.length; i++) if ((pass.hidden[i] ?? 0) <= 0) inside[i] = 0;
+    // A unit that was off or dropped is 0, and no way back leads through it.
+    const factor = this.#gain * pass.keptScale;
+    for (let i = 0; i < inside.length; i++)
+      inside[i] = (pass.hidden[i] ?? 0) === 0 ? 0 : (inside[i] ?? 0) * factor;
     const inner = new Float32Array(dim * width);
     await callNative(signal, () =>
       native().matmul(pass.input.data, true, inside, false, dim, width, rows, inner, threads),
@@ -164,15 +194,16 @@ export class Residual {
     this.#outer.weights.set(outer);
   }
 
+  /** A (dim x hidden) and B (hidden x dim) of the formula. */
+  matrices(): { readonly inner: Float32Array; readonly outer: Float32Array } {
+    const inner = this.#inner.weights.map((weight) => weight * this.#gain);
+    return { inner, outer: Float32Array.from(this.#outer.weights) };
+  }
+
   toJSON(): ResidualFile {
-    const { dim, hidden } = this;
-    return {
-      kind: 'residual',
-      dim,
-      hidden,
-      inner: toBase64(this.#inner.weights),
-      outer: toBase64(this.#outer.weights),
-    };
+    const { dim, hidden, kind } = this;
+    const { inner, outer } = this.matrices();
+    return { kind, dim, hidden, inner: toBase64(inner), outer: toBase64(outer) };
   }
 
   /** Reads what {@link toJSON} gave. Throws INPUT_UNREADABLE. */
@@ -180,15 +211,17 @@ export class Residual {
     const invalid = new DiptychError('INPUT_UNREADABLE', 'expected an adapter as diptych adapt writes it', {
       input: 'adapter',
     });
-    if (typeof value !== 'object' || value === null || !('kind' in value) || value.kind !== 'residual')
-      throw invalid;
+    if (typeof value !== 'object' || value === null || !('kind' in value)) throw invalid;
+    const { kind } = value;
+    if (kind !== 'residual' && kind !== 'linear') throw invalid;
     if (!('dim' in value) || !('hidden' in value) || !('inner' in value) || !('outer' in value))
       throw invalid;
     const { dim, hidden } = value;
     if (typeof dim !== 'number' || typeof hidden !== 'number') throw invalid;
     if (!Number.isSafeInteger(dim * hidden) || dim < 1 || hidden < 1) throw invalid;
-    const adapter = new Residual(dim, hidden, () => 0);
-    adapter.restore([fromBase64(value.inner, dim * hidden), fromBase64(value.outer, dim * hidden)]);
+    const adapter = new Residual(dim, hidden, () => 0, kind);
+    const inner = fromBase64(value.inner, dim * hidden).map((weight) => weight / adapter.#gain);
+    adapter.restore([inner, fromBase64(value.outer, dim * hidden)]);
     return adapter;
   }
 }

@@ -192,3 +192,118 @@ test('kmeans and adapt on sets on disk', async () => {
     /BAD_INPUT/,
   );
 });
+
+describe('the other doors', () => {
+  const models = join(local, 'families');
+  const npy = async (name: string, rows: number, dim: number): Promise<string> => {
+    const data = Float32Array.from({ length: rows * dim }, (_, i) =>
+      (i % dim) % 3 === Math.floor(i / dim) % 3 ? 1 : ((i * 7919) % 101) / 300,
+    );
+    const file = join(folder, name);
+    await writeFile(file, Buffer.concat([npyHeader('<f4', [rows, dim]), new Uint8Array(data.buffer)]));
+    return file;
+  };
+  const parse = (text: string): unknown => JSON.parse(text);
+
+  test('capfilt: kills leave whole lines, and the same command goes on to the same files', async () => {
+    const photos = fileURLToPath(new URL('../../../examples/photos/', import.meta.url));
+    const pool = join(folder, 'web.jsonl');
+    const pairs = [
+      { image: join(photos, 'cat.jpg'), text: 'a cat' },
+      { image: join(photos, 'none.jpg'), text: 'nothing' },
+      { image: join(photos, 'coffee.jpg'), text: 'cup' },
+    ];
+    await writeFile(pool, pairs.map((pair) => JSON.stringify(pair)).join('\n'));
+    const run = (out: string): ReturnType<typeof diptych> =>
+      diptych(
+        ...[
+          'capfilt',
+          pool,
+          '--captioner',
+          join(models, 'blip-caption'),
+          '--filter',
+          join(models, 'blip-itm'),
+        ],
+        ...['--out', join(folder, out), '--threshold', '0.3', '--json'],
+      );
+    const whole = await run('whole');
+    expect(whole.code).toBe(3);
+    expect(parse(whole.stdout)).toMatchObject({ pairs: 3, failed: 1, resumed: 0 });
+    const record = await readFile(join(folder, 'whole', 'capfilt.jsonl'));
+    // What a kill leaves: a whole line and a piece of the next.
+    await mkdir(join(folder, 'killed'));
+    await writeFile(join(folder, 'killed', 'capfilt.jsonl'), record.subarray(0, record.indexOf('\n') + 9));
+    const again = await run('killed');
+    expect(parse(again.stdout)).toMatchObject({ pairs: 3, failed: 1, resumed: 1 });
+    for (const file of ['capfilt.jsonl', 'shard.tar', 'failures.jsonl']) {
+      const [a, b] = await Promise.all(['whole', 'killed'].map((name) => readFile(join(folder, name, file))));
+      expect(b).toEqual(a);
+    }
+    expect(await readFile(join(folder, 'whole', 'failures.jsonl'), 'utf8')).toMatch(
+      /none\.jpg.*INPUT_NOT_FOUND/,
+    );
+  }, 120_000);
+
+  test('probe, loss and arithmetic on sets on disk', async () => {
+    const rows = await npy('rows.npy', 90, 12);
+    const labels = join(folder, 'classes.txt');
+    await writeFile(labels, Array.from({ length: 90 }, (_, row) => String(row % 3)).join('\n'));
+    const both = ['--train', rows, '--train-labels', labels, '--test', rows, '--test-labels', labels];
+    const swept = await diptych('probe', ...both, '--sweep', '--json');
+    expect(parse(swept.stdout)).toMatchObject({ accuracy: 1 });
+    const few = await diptych('probe', ...both, '--shots', '1,2', '--seeds', '2', '--json');
+    expect(parse(few.stdout)).toMatchObject({ fewShot: [{ shots: 1, method: 'probe' }, { shots: 2 }] });
+    await writeFile(labels, '0\n1\n');
+    expect((await diptych('probe', ...both)).stderr).toMatch(/DIMENSION_MISMATCH/);
+    const loss = await diptych(
+      'loss',
+      rows,
+      '--texts',
+      rows,
+      '--gradients',
+      join(folder, 'slopes'),
+      '--json',
+    );
+    expect(parse(loss.stdout)).toMatchObject({ kind: 'clip', pairs: 90 });
+    expect(readNpy(join(folder, 'slopes', 'images.npy')).shape).toEqual([90, 12]);
+    const moved = join(folder, 'moved.npy');
+    const along = await npy('along.npy', 1, 12);
+    expect((await diptych('arithmetic', 'move', rows, '--along', along, '--out', moved)).code).toBe(0);
+    const change = [
+      '--images-before',
+      rows,
+      '--images-after',
+      moved,
+      '--texts-before',
+      rows,
+      '--texts-after',
+      moved,
+    ];
+    const found = parse((await diptych('arithmetic', 'change', ...change, '--json')).stdout) as {
+      mean: number;
+    };
+    expect(found.mean).toBeCloseTo(1, 5);
+  }, 120_000);
+
+  test('knowledge: prompts that classify takes', async () => {
+    const known = join(folder, 'known.json');
+    await writeFile(known, JSON.stringify([{ classname: 'frog', def_wiki: 'a small tailless amphibian.' }]));
+    const out = join(folder, 'prompts.json');
+    const ran = await diptych(
+      'knowledge',
+      '--labels',
+      'frog,cat',
+      '--knowledge',
+      known,
+      '--out',
+      out,
+      '--json',
+    );
+    expect(parse(ran.stdout)).toEqual({ labels: 2, covered: 1, freeTexts: 0 });
+    expect(parse(await readFile(out, 'utf8'))).toEqual({
+      frog: ['a photo of a frog. ; frog , a small tailless amphibian .'],
+      cat: ['a photo of a cat.'],
+    });
+    expect((await diptych('knowledge', '--labels', 'frog')).code).toBe(2);
+  });
+});

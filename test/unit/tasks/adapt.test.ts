@@ -1,9 +1,18 @@
+import { join } from 'node:path';
+import { loadModel } from '#diptych/engine.js';
+import { exportAdapted } from '#diptych/tasks/adapt-export.js';
+import { maxDifference } from '../../support/compare.js';
+import { repository } from '../../support/command.js';
+import { local } from '../../support/fixtures.js';
+import { temporaryFolder } from '../../support/temporary.js';
 import { describe, expect, test } from '@jest/globals';
 import { adapt, applyAdapter, type AdaptOptions } from '#diptych/tasks/adapt.js';
 import { mersenne } from '#diptych/tasks/mersenne.js';
 import { Residual } from '#diptych/tasks/residual.js';
 
 type Features = { data: Float32Array; rows: number; dim: number };
+
+const temporary = temporaryFolder();
 
 /** Images whose class texts are a rotation away: zero-shot fails, a small adapter mends it. */
 function turned(rows: number, seed: number): { images: Features; labels: number[]; texts: Features } {
@@ -54,7 +63,56 @@ test('an adapter learns what zero-shot gets wrong, the same on any threads, and 
   const two = await adapt(images, labels, texts, { ...options, threads: 3 });
   expect(JSON.stringify(two.adapter)).toBe(JSON.stringify(one.adapter));
   const read = Residual.from(JSON.parse(JSON.stringify(one.adapter)));
-  expect((await applyAdapter(read, fresh.images)).data).toEqual(adapted.data);
+  expect(maxDifference((await applyAdapter(read, fresh.images)).data, adapted.data)).toBeLessThan(1e-6);
+});
+
+test.each([
+  ['text', 'residual'],
+  ['both', 'residual'],
+  ['image', 'linear'],
+] as const)('side %s, %s: learns as well', async (side, kind) => {
+  const { images, labels, texts } = turned(400, 1);
+  const fresh = turned(200, 2);
+  const found = await adapt(images, labels, texts, {
+    side,
+    kind,
+    hidden: 32,
+    epochs: 30,
+    learningRate: 1e-2,
+  });
+  expect([found.adapter === null, found.textAdapter === null]).toEqual([side === 'text', side === 'image']);
+  const rows = await applyAdapter(found.adapter, fresh.images);
+  expect(accuracy(rows, fresh.labels, await applyAdapter(found.textAdapter, texts))).toBeGreaterThan(0.95);
+});
+
+test('exported, the model gives the adapted rows', async () => {
+  await using model = await loadModel(join(local, 'families', 'clip-vit'));
+  const images = await model.embedImages([join(repository, 'examples/photos/cat.jpg')]);
+  const texts = await model.embedTexts(['a cat', 'a rocket']);
+  const random = mersenne(3);
+  const adapters = ['residual', 'linear'].map((kind) => {
+    const adapter = new Residual(images.dim, 7, random, kind === 'linear' ? 'linear' : 'residual');
+    const [inner] = adapter.snapshot();
+    adapter.restore([inner, Float32Array.from({ length: 7 * images.dim }, () => random() - 0.5)]);
+    return adapter;
+  });
+  const [image = null, text = null] = adapters;
+  const folder = join(temporary, 'adapted');
+  await exportAdapted(model.description, { image, text }, folder);
+  await using adapted = await loadModel(folder);
+  const [found, named] = [
+    await adapted.embedImages([join(repository, 'examples/photos/cat.jpg')]),
+    await adapted.embedTexts(['a cat', 'a rocket']),
+  ];
+  expect(maxDifference(found.data, (await applyAdapter(image, images)).data)).toBeLessThan(1e-5);
+  expect(maxDifference(named.data, (await applyAdapter(text, texts)).data)).toBeLessThan(1e-5);
+  await expect(exportAdapted(model.description, { image }, folder)).rejects.toMatchObject({
+    code: 'OUTPUT_EXISTS',
+  });
+  const wrong = new Residual(3, 2, random);
+  await expect(
+    exportAdapted(model.description, { image: wrong }, join(temporary, 'none')),
+  ).rejects.toMatchObject({ code: 'DIMENSION_MISMATCH' });
 });
 
 test('untrained, it changes nothing but the length', async () => {
