@@ -73,7 +73,8 @@ export {
   scoreThreshold,
 } from './tasks/filters/datacomp.js';
 export { filterPool } from './tasks/filters/pool.js';
-export { linearScores, nearTargets, pairScores } from './tasks/filters/scores.js';
+export { linearScores, nearTargets, pairScores, parseLinearHead } from './tasks/filters/scores.js';
+export { filterShards } from './tasks/filters/shards.js';
 export { combineUids, uidsFromNpy, uidsToNpy } from './tasks/filters/uids.js';
 export { assignClusters } from './tasks/centroids.js';
 export { kMeans } from './tasks/kmeans.js';

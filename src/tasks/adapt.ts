@@ -195,10 +195,60 @@ class AdaptedSide {
   }
 }
 
+type Weights = readonly [Float32Array, Float32Array];
+
+/** How much of the average a step keeps: it looks back over about a hundred steps. */
+const AVERAGE_DECAY = 0.99;
+
+/** Running means of the weights: smoother than the weights of any step, and better for it. */
+class WeightAverages {
+  readonly #adapters: readonly Residual[];
+  readonly #means: readonly Weights[];
+  #steps = 0;
+
+  constructor(adapters: readonly Residual[]) {
+    this.#adapters = adapters;
+    this.#means = adapters.map((adapter) => adapter.snapshot());
+  }
+
+  /** Takes in the weights after a step. */
+  add(): void {
+    // At first over fewer steps, so that the start is soon forgotten.
+    const decay = Math.min(AVERAGE_DECAY, (1 + this.#steps) / (10 + this.#steps));
+    this.#steps++;
+    this.#adapters.forEach((adapter, at) => {
+      adapter.snapshot().forEach((now, part) => {
+        const mean = this.#means[at]?.[part] ?? now;
+        for (let i = 0; i < mean.length; i++) mean[i] = decay * (mean[i] ?? 0) + (1 - decay) * (now[i] ?? 0);
+      });
+    });
+  }
+
+  copy(): readonly Weights[] {
+    return this.#means.map(([inner, outer]) => [Float32Array.from(inner), Float32Array.from(outer)]);
+  }
+
+  /** Runs `work` with the means as weights. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    const own = this.#adapters.map((adapter) => adapter.snapshot());
+    this.keep(this.#means);
+    const result = await work();
+    this.keep(own);
+    return result;
+  }
+
+  keep(weights: readonly Weights[]): void {
+    this.#adapters.forEach((adapter, at) => {
+      const own = weights[at];
+      if (own !== undefined) adapter.restore(own);
+    });
+  }
+}
+
 /**
  * Trains a small adapter so that each image's row comes to lie at the text of its class:
  * y = unit(x + relu(x A) B) on the side(s) chosen, softmax cross-entropy of logitScale * image . text over the texts,
- * AdamW with dropout, early stopping on a validation share. It starts as the model is. Nothing but the rows passed in
+ * AdamW with dropout, running means of the weights, early stopping on a validation share. It starts as the model is. Nothing but the rows passed in
  * decides which weights are kept.
  *
  * `labels[r]` is the row of `texts` that image r belongs to: pairs of one's own are the case where each has its text.
@@ -227,15 +277,14 @@ export async function adapt(
   const imageSide = new AdaptedSide(side !== 'text', rows.dim, resolved, random);
   const textSide = new AdaptedSide(side !== 'image', rows.dim, resolved, random);
   const sides = [imageSide, textSide];
-  const weights = (): (readonly [Float32Array, Float32Array] | null)[] =>
-    sides.map(({ adapter }) => adapter?.snapshot() ?? null);
+  const averages = new WeightAverages(sides.flatMap(({ adapter }) => adapter ?? []));
   const measure = async (): Promise<number> => {
     const found = await imageSide.forward(check.features);
     const scores = await cosines(found, await textSide.forward(targets), resolved);
     return crossEntropy(scores, check.labels, targets.rows, logitScale).hits / held;
   };
   const before = await measure();
-  let best = { accuracy: before, weights: weights(), epoch: 0 };
+  let best = { accuracy: before, weights: averages.copy(), epoch: 0 };
   const dropout = resolved.dropout === 0 ? undefined : { rate: resolved.dropout, random };
   const steps = epochs * Math.ceil(train.length / batchSize);
   let [epoch, step] = [0, 0];
@@ -260,16 +309,14 @@ export async function adapt(
         () => product(scores, true, found.data, [sizes[1], rows.dim, sizes[0]], resolved),
         rate,
       );
+      averages.add();
     }
-    const accuracy = await measure();
+    const accuracy = await averages.during(measure);
     resolved.onProgress?.(epoch, loss / train.length, accuracy);
     // Of equal ones the later: its steps were smaller.
-    if (accuracy > before && accuracy >= best.accuracy) best = { accuracy, weights: weights(), epoch };
+    if (accuracy > before && accuracy >= best.accuracy) best = { accuracy, weights: averages.copy(), epoch };
   }
-  sides.forEach(({ adapter }, at) => {
-    const kept = best.weights[at];
-    if (adapter !== null && kept !== null && kept !== undefined) adapter.restore(kept);
-  });
+  averages.keep(best.weights);
   return {
     adapter: imageSide.adapter,
     textAdapter: textSide.adapter,

@@ -2,13 +2,25 @@ import { DiptychError } from '../../errors.js';
 import { numberOf, tableRows, textOf, type TableRow } from '../rows-file.js';
 import { WordNet } from '../wordnet.js';
 import { alignFilter } from './align.js';
-import { atLeast, isBasic, isTextBased, LAION_SCORE, scoreThreshold } from './datacomp.js';
+import {
+  atLeast,
+  isBasic,
+  isImageBasedCaption,
+  isTextBased,
+  LAION_SCORE,
+  scoreThreshold,
+} from './datacomp.js';
 
-export type FilterRule = 'basic' | 'text' | 'laion' | 'score' | 'align';
+/** `dfn` and `linear` are `score` with scores of one's own: of a filtering model, or of a linear head. */
+export type FilterRule = 'basic' | 'text' | 'image' | 'laion' | 'score' | 'dfn' | 'linear' | 'align';
 
 export interface PoolOptions {
   /** Column of the score for `score` and `laion`. Default clip_l14_similarity_score, clip_b32_similarity_score. */
   readonly scoreColumn?: string;
+  /** A score for each row of the pool, instead of a column. */
+  readonly scores?: ArrayLike<number>;
+  /** For `image`: rows whose picture is near a target (see nearTargets). */
+  readonly near?: ReadonlySet<number>;
   readonly threshold?: number;
   /** Instead of a threshold: the share to keep. */
   readonly fraction?: number;
@@ -39,9 +51,9 @@ function missingOf(row: TableRow, texts: readonly string[], numbers: readonly st
 function columnsOf(rule: FilterRule, score: string, language: string): [string[], string[]] {
   const size = ['original_width', 'original_height'];
   if (rule === 'basic') return [['text', language], size];
-  if (rule === 'text') return [['text', language], []];
+  if (rule === 'text' || rule === 'image') return [['text', language], []];
   if (rule === 'laion') return [[language], [score]];
-  return rule === 'score' ? [[], [score]] : [['text', 'url'], size];
+  return rule === 'align' ? [['text', 'url'], size] : [[], [score]];
 }
 
 /**
@@ -56,7 +68,9 @@ export async function filterPool(
   const language = options.languageColumn ?? 'language';
   const score =
     options.scoreColumn ?? (rule === 'laion' ? 'clip_b32_similarity_score' : 'clip_l14_similarity_score');
-  const [texts, numbers] = columnsOf(rule, score, language);
+  const { scores: given } = options;
+  const [texts, columns] = columnsOf(rule, score, language);
+  const numbers = given === undefined ? columns : columns.filter((column) => column !== score);
   const whole: { index: number; row: TableRow }[] = [];
   const incomplete: { index: number; message: string }[] = [];
   let rows = 0;
@@ -67,6 +81,11 @@ export async function filterPool(
       if (message === null) whole.push({ index, row });
       else incomplete.push({ index, message });
     }
+  }
+  if (given !== undefined && given.length !== rows) {
+    throw new DiptychError('DIMENSION_MISMATCH', `${String(rows)} rows, but ${String(given.length)} scores`, {
+      input: 'scores',
+    });
   }
   if (whole.length === 0) {
     throw new DiptychError(
@@ -107,9 +126,26 @@ export async function filterPool(
       const { kept } = alignFilter(pool);
       return result(kept.flatMap((at) => whole[at] ?? []));
     }
+    case 'image': {
+      const { near } = options;
+      if (near === undefined)
+        throw new DiptychError('BAD_OPTION', 'the image rule needs embeddings, centroids and targets', {
+          input: 'near',
+        });
+      return result(
+        whole.filter(({ index, row }) => {
+          const caption = { text: text(row, 'text'), language: text(row, language) };
+          return near.has(index) && isImageBasedCaption(caption);
+        }),
+      );
+    }
     case 'laion':
+    case 'dfn':
+    case 'linear':
     case 'score': {
-      const scores = Float64Array.from(whole, ({ row }) => numberOf(row, score));
+      const scores = Float64Array.from(whole, ({ index, row }) =>
+        given === undefined ? numberOf(row, score) : (given[index] ?? NaN),
+      );
       const { fraction } = options;
       const least =
         fraction === undefined
@@ -118,7 +154,7 @@ export async function filterPool(
       if (Number.isNaN(least))
         throw new DiptychError('BAD_OPTION', 'give a threshold or a fraction', { input: 'threshold' });
       const kept = atLeast(scores, least).flatMap((at) => whole[at] ?? []);
-      return result(rule === 'score' ? kept : kept.filter(({ row }) => text(row, language) === 'en'), least);
+      return result(rule === 'laion' ? kept.filter(({ row }) => text(row, language) === 'en') : kept, least);
     }
   }
 }

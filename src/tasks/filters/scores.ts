@@ -34,6 +34,19 @@ export interface LinearHead {
   readonly bias: number;
 }
 
+/** Reads a head from JSON: `{ weights: [...], bias }`. Throws INPUT_UNREADABLE. */
+export function parseLinearHead(value: unknown, name: string): LinearHead {
+  const invalid = new DiptychError('INPUT_UNREADABLE', 'expected { "weights": [numbers], "bias": number }', {
+    input: name,
+  });
+  if (typeof value !== 'object' || value === null || !('weights' in value)) throw invalid;
+  const { weights } = value;
+  const bias: unknown = 'bias' in value ? value.bias : 0;
+  const isNumber = (one: unknown): one is number => typeof one === 'number' && Number.isFinite(one);
+  if (!Array.isArray(weights) || !weights.every(isNumber) || !isNumber(bias)) throw invalid;
+  return { weights: Float32Array.from(weights), bias };
+}
+
 /** weights . row + bias for every row. */
 export async function linearScores(features: Features, head: LinearHead): Promise<Float32Array> {
   const checked = checkFeatures(features, 'features', 0);

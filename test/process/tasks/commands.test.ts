@@ -306,4 +306,54 @@ describe('the other doors', () => {
     });
     expect((await diptych('knowledge', '--labels', 'frog')).code).toBe(2);
   });
+
+  test('filter: scores of embeddings, lists, new shards, failures; set algebra', async () => {
+    const { pack } = await import('tar-stream');
+    const tar = pack();
+    for (const key of ['000000', '000001', '000002']) tar.entry({ name: `web/${key}.txt` }, `caption ${key}`);
+    tar.finalize();
+    const chunks: Buffer[] = [];
+    for await (const chunk of tar) chunks.push(chunk as Buffer);
+    const source = join(folder, 'web.tar');
+    await writeFile(source, Buffer.concat(chunks));
+    const pool = join(folder, 'scored.jsonl');
+    const uid = (at: number): string => String(at).padStart(32, '0');
+    const rows = [0.3, 0.1, 0.29].map((score, at) => ({ key: `00000${String(at)}`, uid: uid(at), score }));
+    await writeFile(pool, [...rows, { key: 'x' }].map((row) => JSON.stringify(row)).join('\n'));
+    const at = (name: string): string => join(folder, name);
+    const common = ['filter', 'score', pool, '--score-column', 'score', '--threshold'];
+    const ran = await diptych(
+      ...[...common, '0.2', '--out', at('kept.txt'), '--shards', at('new'), '--tars', source],
+      ...['--failures', at('lacking.jsonl'), '--json'],
+    );
+    expect([ran.code, parse(ran.stdout)]).toEqual([
+      3,
+      { rule: 'score', rows: 4, kept: 2, incomplete: 1, threshold: 0.2, shards: 1, samples: 2, missing: 0 },
+    ]);
+    expect(await readFile(at('kept.txt'), 'utf8')).toBe('000000\n000002\n');
+    expect(await readFile(at('lacking.jsonl'), 'utf8')).toMatch(/"row 3".*BAD_INPUT/);
+    const shard = await readFile(at('new/00000.tar'), 'latin1');
+    expect([...shard.matchAll(/caption (\d+)/g)].map((match) => match[1])).toEqual(['000000', '000002']);
+    await diptych(...common, '0.2', '--out', at('a.npy'));
+    await diptych(...common, '0.295', '--out', at('b.npy'));
+    const combined = await diptych(
+      'combine',
+      'difference',
+      at('a.npy'),
+      at('b.npy'),
+      '--out',
+      at('c.npy'),
+      '--json',
+    );
+    expect(parse(combined.stdout)).toEqual({ how: 'difference', sizes: [2, 1], kept: 1 });
+    const vectors = await npy('head-rows.npy', 4, 3);
+    await writeFile(at('head.json'), JSON.stringify({ weights: [1, 0, 0], bias: 0 }));
+    const head = ['--embedded', vectors, '--head', at('head.json'), '--fraction', '0.25'];
+    const linear = await diptych('filter', 'linear', pool, ...head, '--out', at('l.jsonl'), '--json');
+    expect(parse(linear.stdout)).toMatchObject({ rule: 'linear', rows: 4, kept: 2 });
+    await writeFile(at('head.json'), '{"weights": "none"}');
+    expect((await diptych('filter', 'linear', pool, ...head, '--out', at('l.jsonl'))).stderr).toMatch(
+      /INPUT_UNREADABLE/,
+    );
+  }, 120_000);
 });
