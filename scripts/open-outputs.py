@@ -69,7 +69,7 @@ def main() -> None:
         same("pandas: the input's own column", [int(year) for year in frame["year"]], years)
         glob = str(npy / "metadata" / "*.parquet")
         same("polars: metadata", sorted(pl.read_parquet(glob)["image_path"].to_list()), sorted(paths))
-        rows = duckdb.sql(f"select count(*), count(distinct image_path) from read_parquet('{glob}')").fetchone()
+        rows = duckdb.sql(f"select count(*), count(distinct image_path) from read_parquet('{glob}')").fetchall()[0]
         same("DuckDB: metadata", rows, (len(photos), len(photos)))
 
         # What clip-retrieval's index reads a folder with.

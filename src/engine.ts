@@ -7,6 +7,7 @@ import { parseModelOptions, type ModelOptions, type ResolvedModelOptions } from 
 import { toNativeSpec } from './image/preprocess.js';
 import { describeFor } from './pipeline/describe-for.js';
 import { asList, imageItems, textItem, type ImageInput } from './pipeline/arguments.js';
+import { BufferPool } from './pipeline/buffer-pool.js';
 import { collect, type Embeddings } from './pipeline/collect.js';
 import { parseEmbedOptions, type EmbedOptions } from './pipeline/embed-options.js';
 import { embedImages, type ImageTower } from './pipeline/images.js';
@@ -71,6 +72,7 @@ export class Model implements AsyncDisposable {
   /** What each stage has done since the model was loaded. */
   readonly stages = new StageClock();
   readonly #open: { readonly threads: boolean; readonly workers: boolean };
+  readonly #buffers = new BufferPool();
   #tuner: ImageTuner | null = null;
   #tokenizer: Promise<Tokenizer> | null = null;
   #closing: Promise<void> | null = null;
@@ -141,6 +143,7 @@ export class Model implements AsyncDisposable {
       options: this.#imageOptions(),
       session: () => session.get(),
       sessions: session.devices.length,
+      buffers: this.#buffers,
       tuner: (this.#tuner ??= openTuner(image.graph, spec, session, this.#options, this.#open)),
       normalize: this.#options.normalize,
       clock: this.stages,

@@ -71,12 +71,18 @@ function vision({ image, patch, dim, ...shape }: VisionShape, precision: GraphPr
   return g;
 }
 
-/** The least that a tower can do: the mean colour of each 32-pixel column of blocks, so that decoding is all. */
+/** The least that a tower can do: one pixel of each 32 x 32 block, so that all the rest of the way is the work. */
 function trivial(image: number): GraphBuilder {
   const g = new GraphBuilder(1);
   const pixels = g.input('pixel_values', FLOAT, ['batch', 3, image, image]);
-  const pooled = g.node('AveragePool', [pixels], { kernel_shape: [32, 32], strides: [32, 32] });
-  g.output('image_embeds', g.node('Flatten', [pooled], { axis: 1 }), ['batch', 3 * (image / 32) ** 2]);
+  const picked = g.node('Slice', [
+    pixels,
+    g.integers([16, 16]),
+    g.integers([image, image]),
+    g.integers([2, 3]),
+    g.integers([32, 32]),
+  ]);
+  g.output('image_embeds', g.node('Flatten', [picked], { axis: 1 }), ['batch', 3 * (image / 32) ** 2]);
   return g;
 }
 

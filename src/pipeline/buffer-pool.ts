@@ -2,10 +2,11 @@
 export class BufferPool {
   #bytes = 0;
   #free: ArrayBuffer[] = [];
-  readonly #keep: number;
+  #keep = 0;
 
-  constructor(keep: number) {
-    this.#keep = keep;
+  /** How many free ones are kept. */
+  keep(count: number): void {
+    this.#keep = count;
   }
 
   /** A buffer of `bytes`; those of another size, from before the batch size changed, are let go. */

@@ -4,15 +4,18 @@ import type { GraphPlan } from '../models/card.js';
 import type { NativeImageOptions, NativeSpec } from '../native/image-binding.js';
 import { native } from '../native/load.js';
 import type { HostTensor, SessionHost } from '../session/host.js';
-import { BufferPool } from './buffer-pool.js';
+import type { BufferPool } from './buffer-pool.js';
 import { groupBy, mapOrdered } from './ordered.js';
 import { floatRows, isFiniteRow, normalizeRows } from './rows.js';
 import type { ImageTuner } from './image-tuner.js';
 import type { StageClock } from './stage-clock.js';
 import type { Failure, Indexed, Notice, RowBatch } from './types.js';
 
-/** Batches being decoded at once: one in the pool's hands, one queued behind it. */
-const DECODE_AHEAD = 2;
+/**
+ * Batches being decoded at once: one in the pool's hands, and two behind it, so that the pool has work even when the
+ * event loop is slow to see that one is done.
+ */
+const DECODE_AHEAD = 3;
 /** Batches at each encoder: one running, one waiting, so that it never idles between runs. */
 const ENCODE_AHEAD = 2;
 
@@ -25,6 +28,8 @@ export interface ImageTower {
   readonly sessions: number;
   /** Batch size and decode threads, and who is told how long the encoder took. */
   readonly tuner: ImageTuner;
+  /** Input buffers, kept from call to call: their pages are dear to come by. */
+  readonly buffers: BufferPool;
   readonly normalize: boolean;
   readonly clock: StageClock;
 }
@@ -61,7 +66,8 @@ export async function* embedImages(
   const { tuner, clock, sessions } = tower;
   const decodeAhead = DECODE_AHEAD + sessions - 1;
   const encodeAhead = ENCODE_AHEAD * sessions;
-  const pool = new BufferPool(decodeAhead + encodeAhead + 1);
+  const pool = tower.buffers;
+  pool.keep(decodeAhead + encodeAhead + 1);
 
   const view = (buffer: ArrayBuffer, rows: number): Decoded['pixels'] =>
     type === 'float32'

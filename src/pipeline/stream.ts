@@ -34,27 +34,49 @@ function parse(item: unknown, index: number): Item {
   return bad('a path, bytes, { image } or { text }');
 }
 
-/** Yields from several generators as they come; ends them all when one fails or the consumer leaves. */
+/**
+ * Yields from several generators as they come; ends them all when one fails or the consumer leaves. Not by Promise.race:
+ * every call of it leaves a reaction, and with it a batch, on the promise of a generator that has nothing to give.
+ */
 async function* merge<T>(
   generators: readonly AsyncGenerator<T, void, undefined>[],
 ): AsyncGenerator<T, void, undefined> {
-  const next = (
-    from: AsyncGenerator<T, void, undefined>,
-  ): Promise<{ from: typeof from; result: IteratorResult<T, void> }> =>
-    from.next().then((result) => ({ from, result }));
-  const waiting = new Map(generators.map((generator) => [generator, next(generator)]));
+  type From = AsyncGenerator<T, void, undefined>;
+  const waiting = new Map<From, Promise<void>>();
+  const ready: { readonly from: From; readonly result: IteratorResult<T, void> }[] = [];
+  let failure: { readonly error: unknown } | null = null;
+  let wake = (): void => undefined;
+  const failed = (): { readonly error: unknown } | null => failure;
+  const ask = (from: From): void => {
+    const asked = from.next().then(
+      (result) => {
+        ready.push({ from, result });
+        wake();
+      },
+      (error: unknown) => {
+        failure ??= { error };
+        wake();
+      },
+    );
+    waiting.set(from, asked);
+  };
+  generators.forEach(ask);
   try {
     while (waiting.size > 0) {
-      const { from, result } = await Promise.race(waiting.values());
-      if (result.done === true) {
-        waiting.delete(from);
+      const thrown = failed();
+      if (thrown !== null) throw thrown.error;
+      const next = ready.shift();
+      if (next === undefined) {
+        await new Promise<void>((resolve) => (wake = resolve));
+      } else if (next.result.done === true) {
+        waiting.delete(next.from);
       } else {
-        waiting.set(from, next(from));
-        yield result.value;
+        ask(next.from);
+        yield next.result.value;
       }
     }
   } finally {
-    await Promise.allSettled([...waiting.values()]);
+    await Promise.all(waiting.values());
     await Promise.allSettled([...waiting.keys()].map((generator) => generator.return()));
   }
 }

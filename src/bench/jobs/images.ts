@@ -19,12 +19,14 @@ export async function preprocessJob(params: Params): Promise<Job> {
   const workers = reader.number('threads');
   const decode = reader.optional('decode', 'exact') === 'fast' ? 'fast' : 'exact';
   const spec = reader.has('spec') ? resolveSpec(reader.raw('spec')) : resolveSpec();
-  const items: readonly PreprocessItem[] = await readAll(reader.strings('files'));
+  const files = reader.strings('files');
+  const fromDisk = reader.optional('read', 'before') === 'each time';
+  const items: readonly PreprocessItem[] = fromDisk ? files : await readAll(files);
   const { length } = (await preprocess(items, { spec, workers, decode })).data;
   const out = new Float32Array(length);
   let found: { readonly data: Float32Array; readonly shape: readonly number[] } | null = null;
   return {
-    settings: `preprocess into the same buffer, decode ${decode}, ${String(workers)} worker(s), ${jpegDecoder()}`,
+    settings: `preprocess ${fromDisk ? 'of paths ' : ''}into the same buffer, decode ${decode}, ${String(workers)} worker(s), ${jpegDecoder()}`,
     run: async () => {
       found = await preprocess(items, { spec, workers, decode, out });
     },

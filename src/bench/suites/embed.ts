@@ -51,7 +51,7 @@ async function towerCase(
   };
   const limit = encoder
     ? { ...own('encoder only', 'limit', 'encode', tensors, threads), work: BATCH }
-    : own('image path only', 'limit', 'preprocess', { files }, threads);
+    : own('image path only', 'limit', 'preprocess', { files, read: 'each time' }, threads);
   const peers: SubjectPlan[] = [
     {
       name: 'transformers.js',
@@ -183,7 +183,8 @@ async function plan(settings: BenchSettings): Promise<readonly CasePlan[]> {
   if (model !== null) return own;
   return [
     await towerCase('encoder-bound', repeated(source, smoke ? 8 : 32), settings),
-    await towerCase('decode-bound', files, settings),
+    // Enough for filling and draining the pipeline to be a small part of it.
+    await towerCase('decode-bound', repeated(source, smoke ? 8 : 256), settings),
     await captionCase(settings),
     ...own,
   ];
