@@ -31,16 +31,22 @@ def probe(file, labels, c, threads):
     from sklearn.linear_model import LogisticRegression
 
     rows, labels = np.load(file), np.load(labels)
-    model = LogisticRegression(C=float(c), max_iter=1000)
-    start = time.perf_counter()
-    model.fit(rows, labels)
-    seconds = time.perf_counter() - start
-    logits = rows.astype("f8") @ model.coef_.T.astype("f8") + model.intercept_
-    most = logits.max(axis=1, keepdims=True)
-    log_sum = np.log(np.exp(logits - most).sum(axis=1)) + most[:, 0]
-    loss = (log_sum - logits[np.arange(len(labels)), labels]).mean()
-    loss += (model.coef_.astype("f8") ** 2).sum() / (2 * float(c) * len(labels))
-    return {"seconds": seconds, "loss": float(loss), "iterations": int(model.n_iter_[0]), "version": sklearn.__version__}
+    wide = rows.astype("f8")
+
+    def fit(x):
+        model = LogisticRegression(C=float(c), max_iter=1000)
+        start = time.perf_counter()
+        model.fit(x, labels)
+        seconds = time.perf_counter() - start
+        logits = wide @ model.coef_.T.astype("f8") + model.intercept_
+        most = logits.max(axis=1, keepdims=True)
+        log_sum = np.log(np.exp(logits - most).sum(axis=1)) + most[:, 0]
+        loss = (log_sum - logits[np.arange(len(labels)), labels]).mean()
+        loss += (model.coef_.astype("f8") ** 2).sum() / (2 * float(c) * len(labels))
+        return {"seconds": seconds, "loss": float(loss), "iterations": int(model.n_iter_[0])}
+
+    # float32 rows make scikit-learn work in float32: its stop, and so its loss, is then only that exact.
+    return {"float32": fit(rows), "float64": fit(wide), "version": sklearn.__version__}
 
 
 def matcher(file):

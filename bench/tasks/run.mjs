@@ -86,7 +86,9 @@ const SUITES = {
     const theirs = peer('probe', file, labels, '0.316', String(THREADS));
     if (theirs !== null) {
       tell('scikit-learn', theirs);
-      tell('ratio', { speed: theirs.seconds / ours.seconds, lossGap: ours.result.loss - theirs.loss });
+      for (const [type, { seconds: time, loss }] of Object.entries(theirs).filter(([, one]) => one.loss)) {
+        tell(`ratio, ${type}`, { speed: time / ours.seconds, lossGap: ours.result.loss - loss });
+      }
     }
   },
 
