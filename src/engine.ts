@@ -36,7 +36,7 @@ import {
 } from './tasks/rerank.js';
 import { CUDA_LENGTH_STEP } from './session/buckets.js';
 import { TowerSession } from './session/tower-session.js';
-import { logitsOf } from './similarity/logits.js';
+import { logitsOf, type MultiRows } from './similarity/logits.js';
 import type { Matrix } from './similarity/rows.js';
 import { loadTokenizer } from './text/tokenizer.js';
 import { TokenizerThread } from './text/tokenizer-thread.js';
@@ -294,12 +294,12 @@ export class Model implements AsyncDisposable {
   }
 
   /** Logits, images x texts: logit scale times cosine, plus the bias where the family has one. */
-  async logits(images: Embeddings, texts: Embeddings): Promise<Matrix> {
+  async logits(images: MultiRows, texts: MultiRows): Promise<Matrix> {
     return this.#score(images, texts, 'none');
   }
 
   /** Probabilities, images x texts: softmax over the texts (CLIP), or a sigmoid for each pair (SigLIP). */
-  async probabilities(images: Embeddings, texts: Embeddings): Promise<Matrix> {
+  async probabilities(images: MultiRows, texts: MultiRows): Promise<Matrix> {
     return this.#score(images, texts, this.description.activation);
   }
 
