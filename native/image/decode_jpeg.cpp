@@ -162,7 +162,7 @@ Status with_vips(Bytes bytes, const Options& options, Header& header, Scratch& s
   if (!outcome.status.ok()) return outcome.status;
   if (outcome.result != VipsResult::good) return Status::fail(Code::image_corrupt, "JPEG cannot be decoded");
   if (!whole) header.warning = "JPEG ends early, the rest of the picture is gray";
-  if (header.mode == Mode::cmyk) invert(picture);
+  if (header.mode == Mode::cmyk && !markers.adobe) invert(picture);  // libvips has done it for Adobe's
   return Status::good();
 }
 

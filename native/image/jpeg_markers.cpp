@@ -82,6 +82,8 @@ Status read_jpeg_markers(Bytes bytes, JpegMarkers& markers) {
     } else if (marker == 0xe1 && !has_exif && starts_with(segment, 0, {"Exif\0\0", 6})) {
       has_exif = true;
       markers.orientation = exif_orientation(segment);
+    } else if (marker == 0xee && segment.size() >= 12 && starts_with(segment, 0, "Adobe")) {
+      markers.adobe = true;
     }
     at += length;
   }

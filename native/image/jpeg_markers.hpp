@@ -13,6 +13,7 @@ struct JpegMarkers {
   std::size_t height = 0;
   std::size_t components = 0;
   int orientation = 1;
+  bool adobe = false;       // has Adobe's segment
   std::size_t scan_at = 0;  // where the first scan's header begins
 };
 

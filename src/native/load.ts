@@ -53,9 +53,10 @@ function load(): NativeBinding {
 
 /**
  * libjpeg-turbo's library inside the npm package that carries it, then the system's. The addon opens the first
- * that loads, and leaves JPEGs to libvips when none does.
+ * that loads, and leaves JPEGs to libvips when none does (or when DIPTYCH_JPEG=libvips says so, for tests).
  */
 function turboJpegPaths(): string[] {
+  if (process.env['DIPTYCH_JPEG'] === 'libvips') return [];
   const system = ['libturbojpeg.so.0', 'libturbojpeg.dylib'];
   if (process.platform !== 'linux') return system;
   try {
