@@ -304,8 +304,8 @@ export class Model implements AsyncDisposable {
   }
 
   async #score(
-    images: Embeddings,
-    texts: Embeddings,
+    images: MultiRows,
+    texts: MultiRows,
     activation: 'none' | 'softmax' | 'sigmoid',
   ): Promise<Matrix> {
     this.#checkOpen();
