@@ -38,7 +38,6 @@ import { CUDA_LENGTH_STEP } from './session/buckets.js';
 import { TowerSession } from './session/tower-session.js';
 import { logitsOf, type MultiRows } from './similarity/logits.js';
 import type { Matrix } from './similarity/rows.js';
-import { loadTokenizer } from './text/tokenizer.js';
 import { TokenizerThread } from './text/tokenizer-thread.js';
 import type { TokenizedText, Tokenizer } from './text/types.js';
 
@@ -186,10 +185,16 @@ export class Model implements AsyncDisposable {
     };
   }
 
+  /** Its modules and tables are loaded when they are needed: embeddings are tokenized in another thread. */
+  async #loadTokenizer(): Promise<Tokenizer> {
+    const { loadTokenizer } = await import('./text/tokenizer.js');
+    return loadTokenizer(this.description);
+  }
+
   #getTokenizer(): Promise<Tokenizer> {
     const loading =
       this.#tokenizer ??
-      loadTokenizer(this.description).catch((error: unknown) => {
+      this.#loadTokenizer().catch((error: unknown) => {
         this.#tokenizer = null;
         throw error;
       });

@@ -1,59 +1,39 @@
 import { Command, CommanderError } from 'commander';
 import { printError, type Terminal } from './context.js';
-import { registerAdapt } from './adapt.js';
 import { registerBench } from './bench.js';
-import { registerCapFilt } from './capfilt.js';
-import { registerCaption } from './caption.js';
-import { registerClassify } from './classify.js';
-import { registerCuda } from './cuda.js';
-import { registerDedup } from './dedup.js';
-import { registerCurate } from './curate.js';
-import { registerFilter } from './filter.js';
-import { registerDoctor } from './doctor.js';
-import { registerEmbed } from './embed.js';
-import { registerEval } from './eval.js';
-import { registerKMeans } from './kmeans.js';
-import { registerMerge } from './merge.js';
-import { registerKnowledge } from './knowledge.js';
-import { registerLoss } from './loss.js';
-import { registerModels } from './models.js';
-import { registerPreprocess } from './preprocess.js';
-import { registerProbe } from './probe.js';
-import { registerArithmetic } from './arithmetic.js';
-import { registerRerank } from './rerank.js';
-import { registerSearch } from './search.js';
-import { registerSimilarity } from './similarity.js';
-import { registerTokenize } from './tokenize.js';
 import { packageVersion } from './version.js';
 
 /** Adds a command to the program. */
 export type Register = (program: Command, terminal: Terminal) => void;
 
-/** One door a command; the order is that of --help. */
-const COMMANDS: readonly Register[] = [
-  registerEmbed,
-  registerMerge,
-  registerClassify,
-  registerSimilarity,
-  registerSearch,
-  registerRerank,
-  registerCaption,
-  registerCapFilt,
-  registerDedup,
-  registerEval,
-  registerProbe,
-  registerLoss,
-  registerAdapt,
-  registerKnowledge,
-  registerArithmetic,
-  registerCurate,
-  registerFilter,
-  registerKMeans,
-  registerModels,
-  registerTokenize,
-  registerPreprocess,
-  registerCuda,
-  registerDoctor,
+/**
+ * One door a command; the order is that of --help. A command's modules are loaded when it is asked for: all of them
+ * together take longer than a small model.
+ */
+const COMMANDS: readonly { readonly name: string; readonly load: () => Promise<Register> }[] = [
+  { name: 'embed', load: async () => (await import('./embed.js')).registerEmbed },
+  { name: 'merge', load: async () => (await import('./merge.js')).registerMerge },
+  { name: 'classify', load: async () => (await import('./classify.js')).registerClassify },
+  { name: 'similarity', load: async () => (await import('./similarity.js')).registerSimilarity },
+  { name: 'search', load: async () => (await import('./search.js')).registerSearch },
+  { name: 'rerank', load: async () => (await import('./rerank.js')).registerRerank },
+  { name: 'caption', load: async () => (await import('./caption.js')).registerCaption },
+  { name: 'capfilt', load: async () => (await import('./capfilt.js')).registerCapFilt },
+  { name: 'dedup', load: async () => (await import('./dedup.js')).registerDedup },
+  { name: 'eval', load: async () => (await import('./eval.js')).registerEval },
+  { name: 'probe', load: async () => (await import('./probe.js')).registerProbe },
+  { name: 'loss', load: async () => (await import('./loss.js')).registerLoss },
+  { name: 'adapt', load: async () => (await import('./adapt.js')).registerAdapt },
+  { name: 'knowledge', load: async () => (await import('./knowledge.js')).registerKnowledge },
+  { name: 'arithmetic', load: async () => (await import('./arithmetic.js')).registerArithmetic },
+  { name: 'curate', load: async () => (await import('./curate.js')).registerCurate },
+  { name: 'filter', load: async () => (await import('./filter.js')).registerFilter },
+  { name: 'kmeans', load: async () => (await import('./kmeans.js')).registerKMeans },
+  { name: 'models', load: async () => (await import('./models.js')).registerModels },
+  { name: 'tokenize', load: async () => (await import('./tokenize.js')).registerTokenize },
+  { name: 'preprocess', load: async () => (await import('./preprocess.js')).registerPreprocess },
+  { name: 'cuda', load: async () => (await import('./cuda.js')).registerCuda },
+  { name: 'doctor', load: async () => (await import('./doctor.js')).registerDoctor },
 ];
 
 /** Commander's message as our one line. */
@@ -97,7 +77,13 @@ Examples:
 
 Exit codes: 0 all done, 1 failed, 2 wrong usage, 3 done but some inputs failed (they are listed).`,
     );
-  for (const register of COMMANDS) register(program, terminal);
+  const [first] = args;
+  const asked = COMMANDS.filter(({ name }) => name === first);
+  // Anything else than a command's name (--help, a mistyped name) wants to know of all.
+  for (const { load } of asked.length > 0 ? asked : COMMANDS) {
+    const register = await load();
+    register(program, terminal);
+  }
   await registerBench(program, args.includes('bench'));
   applyStyle(program, terminal);
   try {

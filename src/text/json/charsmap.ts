@@ -128,7 +128,8 @@ function utf8Width(first: number): number {
 }
 
 const PRINTABLE = /^[\x20-\x7e]*$/;
-const segmenter = new Intl.Segmenter('und', { granularity: 'grapheme' });
+/** Made when it is first needed: it takes 20 ms, and every command loads this module. */
+let segmenter: Intl.Segmenter | null = null;
 // eslint-disable-next-line no-control-regex -- ASCII without CR, whose only multi-character grapheme is CR LF
 const PLAIN = /^[\x00-\x0c\x0e-\x7f]*$/;
 
@@ -137,5 +138,6 @@ function graphemes(text: string): Iterable<string> {
 }
 
 function* segments(text: string): Generator<string> {
+  segmenter ??= new Intl.Segmenter('und', { granularity: 'grapheme' });
   for (const part of segmenter.segment(text)) yield part.segment;
 }
