@@ -61,7 +61,7 @@ void encode_codes(const Rows& rows, std::size_t first, std::span<const double> n
     const double unit_length = metric == Metric::cosine ? (norms[j] == 0 ? 0 : 1) : norms[j];
     const double length = static_cast<double>(stats.length) * (1 + 2 * lanes);
     // Each value of y' is off by a few ulps of itself and of y, and y by what its length is (quick_norms).
-    const double rounded = (static_cast<double>(dim) / 64 + 16) * 0x1p-24 * (unit_length + length) + 0x1p-90;
+    const double rounded = (static_cast<double>(dim) / 32 + 16) * 0x1p-24 * (unit_length + length) + 0x1p-90;
     RowCode& row = out[j];
     row.scale = stats.scale;
     row.sum = stats.sum;

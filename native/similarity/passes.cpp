@@ -19,8 +19,8 @@ Pass choose_pass(Precision precision, std::size_t queries, std::size_t dim, bool
   }
   if (dim > kernels::similarity::most_int8_dim) return Pass::fp32;
   const kernels::CpuFeatures uses = active_int8().needs;
-  const bool fast = uses.contains(kernels::CpuFeature::avx512vnni) ||
-                    uses.contains(kernels::CpuFeature::neon_dotprod);
+  const bool fast =
+      uses.contains(kernels::CpuFeature::avx512vnni) || uses.contains(kernels::CpuFeature::neon_dotprod);
   // Few queries wait for memory, and codes are a quarter of it.
   constexpr std::size_t few = 8;
   // Making codes costs about as much as forty queries in fp32 do.

@@ -3,7 +3,15 @@ import { Option, type Command, type OptionValues } from 'commander';
 import { DiptychError } from '../errors.js';
 import type { Model } from '../engine.js';
 import type { Failure } from '../pipeline/types.js';
-import { openEmbeddings, readEmbeddings, type SetRows } from '../output/embedding-set.js';
+import {
+  openEmbeddings,
+  readEmbeddings,
+  readMetadata,
+  type EmbeddingSet,
+  type SetRows,
+} from '../output/embedding-set.js';
+import type { Match } from '../pipeline/compare.js';
+import type { TopKOptions } from '../similarity/topk.js';
 import type { InputItem } from '../input/item.js';
 import { sniffFile } from '../input/sniff.js';
 import type { Context, Terminal } from './context.js';
@@ -24,8 +32,17 @@ const MOST_COLUMNS = 12;
 const MOST_ROWS = 40;
 const PRINTED_NAME = 24;
 
-/** One side of the comparison, with a name for each row. */
-interface Side extends SetRows {
+/** Rows of a set on disk that are named in tables and heat maps; beyond it no cell is large enough for a name. */
+const MOST_LABELS = 400;
+
+/** What is printed of a side. */
+interface Labelled {
+  readonly rows: number;
+  readonly labels: readonly string[] | null;
+}
+
+/** One side of the comparison, with a name for each row that was embedded now. */
+interface Side extends SetRows, Labelled {
   readonly names: readonly string[] | null;
   readonly failures: readonly Failure[];
 }
@@ -43,6 +60,11 @@ async function isEmbeddings(given: string): Promise<boolean> {
       throw error;
     },
   );
+}
+
+async function isNpyFile(given: string): Promise<boolean> {
+  const found = await stat(given).catch(() => null);
+  return found?.isFile() === true && (await sniffFile(given)) === 'npy';
 }
 
 /** Lends the model to those who need it: comparing two files on disk needs none. */
@@ -76,7 +98,7 @@ class LazyModel implements AsyncDisposable {
 async function openSide(context: Context, given: string, models: LazyModel): Promise<Side> {
   if (await isEmbeddings(given)) {
     const set = await openEmbeddings(given);
-    return { ...(await readEmbeddings(set)), names: null, failures: [] };
+    return { ...(await readEmbeddings(set)), names: null, labels: await labelsOf(set), failures: [] };
   }
   const { embedItems, joinEmbeddings } = await import('../pipeline/embed-list.js');
   const items: InputItem[] = [];
@@ -90,7 +112,20 @@ async function openSide(context: Context, given: string, models: LazyModel): Pro
       ? new DiptychError('BAD_INPUT', 'there is nothing in it to embed', { input: given })
       : new DiptychError(failure.code, failure.message, { input: failure.input });
   }
-  return embedded;
+  return { ...embedded, labels: embedded.names };
+}
+
+/** Image paths or texts of a small set's rows, from its metadata. */
+async function labelsOf(set: EmbeddingSet): Promise<readonly string[] | null> {
+  if (set.rows > MOST_LABELS || set.parts.every(({ metadata }) => metadata === null)) return null;
+  const metadata = await readMetadata(
+    set,
+    Array.from({ length: set.rows }, (_, row) => row),
+  );
+  return metadata.map((cells, row) => {
+    const label = [cells['image_path'], cells['text']].find((cell) => typeof cell === 'string');
+    return label ?? String(row);
+  });
 }
 
 function outFormat(file: string): 'npy' | 'csv' | 'png' {
@@ -101,9 +136,68 @@ function outFormat(file: string): 'npy' | 'csv' | 'png' {
   });
 }
 
-const rowName = (side: Side, row: number): string => side.names?.[row] ?? String(row);
+/** The best rows of a .npy file, which streams past; null where the matrix is wanted, or B is something else. */
+async function compareWithFile(context: Context, left: string, right: string): Promise<ExitCode | null> {
+  const { flags } = context;
+  const top = flags.number('top');
+  if (top === null || flags.string('out') !== null || !(await isNpyFile(right))) return null;
+  const { bestMatchesInFile } = await import('../pipeline/compare.js');
+  const { npyRows } = await import('../similarity/file.js');
+  // Other element types are converted, which needs memory: the general way.
+  const file = await npyRows(right).catch(() => null);
+  if (file === null || file.rows === 0) return null;
+  await using models = new LazyModel(context);
+  const a = await openSide(context, left, models);
+  const progress = context.progress('similarity');
+  progress.total(file.rows);
+  const matches = await bestMatchesInFile(a, right, {
+    top,
+    threshold: flags.number('threshold'),
+    ...scoreOptions(context),
+    onProgress: (done) => {
+      progress.update({ done });
+    },
+  });
+  context.endProgress();
+  printMatches(context, a, { rows: file.rows, labels: null }, matches);
+  return context.reportFailures(a.failures);
+}
 
-function printMatrix(context: Context, a: Side, b: Side, data: Float32Array): void {
+const rowName = (side: Labelled, row: number): string => side.labels?.[row] ?? String(row);
+
+function printMatches(
+  context: Context,
+  a: Labelled,
+  b: Labelled,
+  matches: readonly (readonly Match[])[],
+): void {
+  if (context.json) {
+    context.printJson({ shape: [a.rows, b.rows], top: matches });
+    return;
+  }
+  const lines = matches.flatMap((hits, row) =>
+    hits.map(({ index, score: value }, rank) => [
+      rank === 0 ? shorten(rowName(a, row), PRINTED_NAME * 2) : '',
+      String(rank + 1),
+      shorten(rowName(b, index), PRINTED_NAME * 2),
+      score(value),
+    ]),
+  );
+  context.print(table(['row', 'rank', 'match', 'score'], lines));
+}
+
+function scoreOptions(context: Context): TopKOptions {
+  const precision = context.flags.oneOf('precision', 'exact', 'fp32', 'bf16', 'int8');
+  const threads = context.flags.number('threads');
+  return {
+    metric: context.flags.choice('metric', 'cosine', 'dot'),
+    signal: context.signal,
+    ...(precision === null ? {} : { precision }),
+    ...(threads === null ? {} : { threads }),
+  };
+}
+
+function printMatrix(context: Context, a: Labelled, b: Labelled, data: Float32Array): void {
   if (a.rows > MOST_ROWS || b.rows > MOST_COLUMNS) {
     context.print(
       `${String(a.rows)} x ${String(b.rows)} scores: use --out to keep them, or --top to see the best`,
@@ -122,38 +216,26 @@ async function compare(context: Context, left: string, right: string): Promise<E
   const { flags } = context;
   const out = flags.string('out');
   const format = out === null ? null : outFormat(out);
+  const streamed = await compareWithFile(context, left, right);
+  if (streamed !== null) return streamed;
   await using models = new LazyModel(context);
   const [a, b] = [await openSide(context, left, models), await openSide(context, right, models)];
   const { scoreMatrix, bestMatches, saveMatrix } = await import('../pipeline/compare.js');
-  const precision = flags.oneOf('precision', 'exact', 'fp32', 'bf16', 'int8');
-  const threads = flags.number('threads');
-  const common = {
-    metric: flags.choice('metric', 'cosine', 'dot'),
-    signal: context.signal,
-    ...(precision === null ? {} : { precision }),
-    ...(threads === null ? {} : { threads }),
-  };
+  const common = scoreOptions(context);
   const [top, threshold] = [flags.number('top'), flags.number('threshold')];
   const wantsMatches = top !== null || threshold !== null;
   const matches = wantsMatches ? await bestMatches(a, b, { top, threshold, ...common }) : null;
   const wantsMatrix = out !== null || (matches === null && !context.json);
   const matrix = wantsMatrix ? await scoreMatrix(a, b, common) : null;
   if (out !== null && format !== null && matrix !== null) {
-    await saveMatrix(matrix, out, format, { rows: a.names, columns: b.names });
+    const labels = { rows: a.labels, columns: b.labels };
+    await saveMatrix(matrix, out, format, format === 'png' ? labels : { rows: a.names, columns: b.names });
     if (!context.json) context.note(`${out}: ${String(a.rows)} x ${String(b.rows)}`);
   }
-  if (context.json) {
-    context.printJson({ shape: [a.rows, b.rows], ...(matches === null ? {} : { top: matches }) });
-  } else if (matches !== null) {
-    const lines = matches.flatMap((hits, row) =>
-      hits.map(({ index, score: value }, rank) => [
-        rank === 0 ? shorten(rowName(a, row), PRINTED_NAME * 2) : '',
-        String(rank + 1),
-        shorten(rowName(b, index), PRINTED_NAME * 2),
-        score(value),
-      ]),
-    );
-    context.print(table(['row', 'rank', 'match', 'score'], lines));
+  if (matches !== null) {
+    printMatches(context, a, b, matches);
+  } else if (context.json) {
+    context.printJson({ shape: [a.rows, b.rows] });
   } else if (matrix !== null && out === null) {
     printMatrix(context, a, b, matrix.data);
   }
@@ -183,7 +265,7 @@ export function registerSimilarity(program: Command, terminal: Terminal): void {
       `
 Examples:
   $ diptych similarity embedded/img_emb embedded/text_emb
-  $ diptych similarity a.npy b.npy --top 10 --json
+  $ diptych similarity a.npy b.npy --top 10 --json      (b.npy may be larger than memory)
   $ diptych similarity photos/ labels.txt --out matrix.png
   $ diptych similarity embedded embedded --threshold 0.95`,
     );

@@ -2,9 +2,10 @@ import { AtomicFile, publishAll, writeFileAtomic } from '../output/atomic.js';
 import { heatMapPng } from '../output/heat-map.js';
 import { npyHeader } from '../output/npy.js';
 import { cosineSimilarity } from '../similarity/cosine.js';
+import { topKFile, type TopKFileOptions } from '../similarity/file.js';
 import { rangeSearch } from '../similarity/range.js';
 import type { Matrix, Rows } from '../similarity/rows.js';
-import { topK, type TopKOptions } from '../similarity/topk.js';
+import { topK, type Hits, type TopKOptions } from '../similarity/topk.js';
 
 /** A row of B that a row of A was matched with. */
 export interface Match {
@@ -16,6 +17,26 @@ export function scoreMatrix(a: Rows, b: Rows, options: TopKOptions): Promise<Mat
   return cosineSimilarity(a, b, options);
 }
 
+/** Hits as lists, without what is below `least`. */
+function matchesOf(hits: Hits, least: number): Match[][] {
+  return Array.from({ length: hits.rows }, (_, row) =>
+    Array.from({ length: hits.k }, (__, rank) => ({
+      index: hits.indices[row * hits.k + rank] ?? 0,
+      score: hits.scores[row * hits.k + rank] ?? 0,
+    })).filter(({ score }) => score >= least),
+  );
+}
+
+/** As {@link bestMatches} with `top`, over the rows of a .npy file that need not fit into memory. */
+export async function bestMatchesInFile(
+  a: Rows,
+  file: string,
+  options: TopKFileOptions & { readonly top: number; readonly threshold: number | null },
+): Promise<Match[][]> {
+  const { top, threshold, ...rest } = options;
+  return matchesOf(await topKFile(a, file, top, rest), threshold ?? -Infinity);
+}
+
 /** The rows of B for each row of A: the `top` best, and of those what reaches the threshold. */
 export async function bestMatches(
   a: Rows,
@@ -25,13 +46,7 @@ export async function bestMatches(
   const { top, threshold, ...rest } = options;
   const least = threshold ?? -Infinity;
   if (top !== null) {
-    const hits = await topK(a, b, top, rest);
-    return Array.from({ length: a.rows }, (_, row) =>
-      Array.from({ length: hits.k }, (__, rank) => ({
-        index: hits.indices[row * hits.k + rank] ?? 0,
-        score: hits.scores[row * hits.k + rank] ?? 0,
-      })).filter(({ score }) => score >= least),
-    );
+    return matchesOf(await topK(a, b, top, rest), least);
   }
   const matches: Match[][] = Array.from({ length: a.rows }, () => []);
   const pairs = await rangeSearch(a, b, least, rest);

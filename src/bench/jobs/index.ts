@@ -5,7 +5,7 @@ import { decodeJob, preprocessJob, resizeJob } from './images.js';
 import { eventLoopJob } from './event-loop.js';
 import { constantJob, limitJob } from './limits.js';
 import { embedImagesJob, embedTextsJob, memoryJob, startJob, tokenizeJob } from './model.js';
-import { denseJob, topKJob } from './similarity.js';
+import { denseJob, topKFileJob, topKJob, topKMemoryJob } from './similarity.js';
 import { textTowerJob } from './text-tower.js';
 
 /** What a Diptych host can be asked to do, by name. */
@@ -25,6 +25,8 @@ export const jobs: Readonly<Record<string, JobFactory>> = {
   'text-tower': textTowerJob,
   tokenize: tokenizeJob,
   topk: topKJob,
+  'topk-file': topKFileJob,
+  'topk-memory': topKMemoryJob,
 };
 
 /** Versions of what is measured in a Diptych host. */

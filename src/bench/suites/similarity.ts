@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { native } from '../../native/load.js';
 import { unitRows } from '../data.js';
 import { limitSubject } from '../limits.js';
@@ -211,6 +212,30 @@ function topK(
   };
 }
 
+/** A figure in MiB that must stay below a given one. */
+function memory(name: string, subject: SubjectPlan, most: number): CasePlan {
+  const allowed: SubjectPlan = {
+    name: 'allowed',
+    role: 'limit',
+    host: { kind: 'diptych' },
+    job: 'constant',
+    params: { value: most },
+    expect: 'skip',
+  };
+  return {
+    suite: 'similarity',
+    name,
+    unit: 'MiB',
+    quantity: 'value',
+    work: 1,
+    subjects: [{ ...subject, expect: 'skip' }, allowed],
+    check: null,
+    bars: [{ text: 'of what is allowed', of: subject.name, over: allowed.name, quantity: 'time', atMost: 1 }],
+    limits: [],
+    maxSamples: 1,
+  };
+}
+
 async function plan(settings: BenchSettings): Promise<readonly CasePlan[]> {
   const { scratch, smoke, threads } = settings;
   const size = smoke ? 256 : 4096;
@@ -221,7 +246,24 @@ async function plan(settings: BenchSettings): Promise<readonly CasePlan[]> {
     unitRows(scratch, rows, DIM, 3),
     unitRows(scratch, 1024, DIM, 4),
   ]);
+  const many = smoke ? 2_000 : 32_768;
+  const fileRows = smoke ? 20_000 : 2_000_000;
+  const [captions, images] = await Promise.all([
+    unitRows(scratch, many, DIM, 7),
+    unitRows(scratch, many, DIM, 8),
+  ]);
+  const name = (rows: number): string => rows.toLocaleString('en-US');
   return [
+    memory(
+      `memory of top 1, ${name(many)} queries over ${name(many)} x ${String(DIM)}`,
+      own('topk-memory', { queries: captions, rows: images, dim: DIM }, threads),
+      300,
+    ),
+    memory(
+      `memory of top 10 in a file of ${name(fileRows)} x ${String(DIM)}`,
+      own('topk-file', { path: join(scratch, 'rows.npy'), rows: fileRows, dim: DIM }, threads),
+      1024,
+    ),
     dense(size, threads, a, b),
     ...[1, 64, 1024].map((count) => topK(count, rows, { rows: corpus, queries })),
   ];

@@ -185,6 +185,9 @@ describe('similarity and search', () => {
     // examples/photos in the order of names: astronaut, cat, coffee, ...; the first text is about the cat.
     expect(top[1]?.[0]?.index).toBe(0);
     expect(top[2]?.[0]?.index).toBe(1);
+    // A .npy file streams past; the answer is the same.
+    const vectors = join(b, 'text_emb', 'text_emb_0.npy');
+    expect(await json(['similarity', a, vectors, '--top', '2'])).toEqual({ shape: [6, 6], top });
     const far = (await json(['similarity', a, b, '--threshold', '0.4'])) as { top: { score: number }[][] };
     expect(far.top.flat().every(({ score }) => score >= 0.4)).toBe(true);
 
@@ -206,12 +209,14 @@ describe('similarity and search', () => {
     writeFileSync(copy, readFileSync(cat));
     writeFileSync(list, [cat, join(photos, 'coffee.jpg'), copy].join('\n'));
     await json(['embed', list, '--out', folder]);
-    const found = await json(['dedup', folder, '--threshold', '0.999']);
+    const keepFile = join(root, 'keep.txt');
+    const found = await json(['dedup', folder, '--threshold', '0.999', '--keep', keepFile]);
     const group = [
       { row: 0, image_path: cat },
       { row: 2, image_path: copy },
     ];
-    expect(found).toEqual({ rows: 3, threshold: 0.999, groups: [group], surplus: 1 });
+    expect(found).toEqual({ rows: 3, threshold: 0.999, groups: [group], surplus: 1, keep: [0, 1] });
+    expect(readFileSync(keepFile, 'utf8')).toBe(`${cat}\n${join(photos, 'coffee.jpg')}\n`);
   });
 
   test('rows of different length are told as such', async () => {

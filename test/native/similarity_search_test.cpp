@@ -1,0 +1,184 @@
+// The searches over the kernels, on several threads at once: what the sanitizers watch. Answers are compared
+// with plain double loops; the property tests in test/property attack them on far more data.
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "harness.hpp"
+#include "similarity/corpus.hpp"
+#include "similarity/dense.hpp"
+#include "similarity/logits.hpp"
+#include "similarity/range.hpp"
+#include "similarity/reduce.hpp"
+#include "similarity/topk.hpp"
+
+using namespace diptych;
+using namespace diptych::similarity;
+
+namespace {
+
+struct Matrix {
+  std::vector<float> data;
+  std::size_t rows, dim;
+
+  [[nodiscard]] Rows view() const {
+    return {reinterpret_cast<const std::byte*>(data.data()), DType::float32, rows, dim};
+  }
+};
+
+Matrix random_rows(std::size_t rows, std::size_t dim, std::uint64_t seed) {
+  test::Random random(seed);
+  Matrix matrix{std::vector<float>(rows * dim), rows, dim};
+  for (float& value : matrix.data) value = static_cast<float>(random.uniform() - 0.3);
+  return matrix;
+}
+
+double cosine(const Matrix& a, std::size_t i, const Matrix& b, std::size_t j) {
+  double dot = 0;
+  double x = 0;
+  double y = 0;
+  for (std::size_t k = 0; k < a.dim; ++k) {
+    const auto p = static_cast<double>(a.data[i * a.dim + k]);
+    const auto q = static_cast<double>(b.data[j * b.dim + k]);
+    dot += p * q;
+    x += p * p;
+    y += q * q;
+  }
+  return dot / std::sqrt(x * y);
+}
+
+Options options_of(Precision precision, std::size_t threads) {
+  Options options;
+  options.precision = precision;
+  options.threads = threads;
+  return options;
+}
+
+struct Hits {
+  std::vector<std::int32_t> indices;
+  std::vector<float> scores;
+  bool operator==(const Hits&) const = default;
+};
+
+Hits search(const Matrix& queries, const Matrix& rows, std::size_t k, const Options& options) {
+  Hits hits{std::vector<std::int32_t>(queries.rows * k), std::vector<float>(queries.rows * k)};
+  CHECK(top_k(queries.view(), rows.view(), k, hits.indices, hits.scores, options).ok());
+  return hits;
+}
+
+}  // namespace
+
+TEST("similarity search: top-k is that of a double loop, on any number of threads") {
+  const Matrix rows = random_rows(9000, 130, 1);
+  for (const std::size_t count : {1u, 3u, 40u, 120u}) {
+    const Matrix queries = random_rows(count, 130, 2);
+    constexpr std::size_t k = 5;
+    const Hits hits = search(queries, rows, k, options_of(Precision::exact, 1));
+    for (std::size_t q = 0; q < count; q += 13) {
+      std::vector<double> scores(rows.rows);
+      for (std::size_t j = 0; j < rows.rows; ++j) scores[j] = cosine(queries, q, rows, j);
+      std::vector<std::int32_t> order(rows.rows);
+      std::iota(order.begin(), order.end(), 0);
+      std::ranges::stable_sort(order, [&](std::int32_t a, std::int32_t b) {
+        return scores[static_cast<std::size_t>(a)] > scores[static_cast<std::size_t>(b)];
+      });
+      CHECK(std::equal(order.begin(), order.begin() + k,
+                       hits.indices.begin() + static_cast<std::ptrdiff_t>(q * k)));
+    }
+    CHECK(hits == search(queries, rows, k, options_of(Precision::exact, 4)));
+    for (const Precision precision : {Precision::fp32, Precision::bf16, Precision::int8}) {
+      CHECK(search(queries, rows, k, options_of(precision, 1)) ==
+            search(queries, rows, k, options_of(precision, 4)));
+    }
+  }
+}
+
+TEST("similarity search: a corpus appended to while it is searched") {
+  const Matrix first = random_rows(5000, 64, 3);
+  const Matrix second = random_rows(700, 64, 4);
+  const Matrix queries = random_rows(150, 64, 5);
+  const Options options = options_of(Precision::exact, 3);
+  std::shared_ptr<const Corpus> corpus;
+  CHECK(Corpus::append(nullptr, first.view(), options, corpus).ok());
+  std::shared_ptr<const Corpus> grown;
+  CHECK(Corpus::append(corpus.get(), second.view(), options, grown).ok());
+  CHECK_EQUAL(corpus->rows(), 5000u);
+  CHECK_EQUAL(grown->rows(), 5700u);
+  Matrix whole = first;
+  whole.data.insert(whole.data.end(), second.data.begin(), second.data.end());
+  whole.rows = 5700;
+  const std::vector<Rows> parts{first.view(), second.view()};
+  std::vector<Segment> segments = grown->segments(parts);
+  Hits hits{std::vector<std::int32_t>(150 * 4), std::vector<float>(150 * 4)};
+  CHECK(top_k(queries.view(), segments, grown->centre(), 4, hits.indices, hits.scores, options).ok());
+  CHECK(hits == search(queries, whole, 4, options));
+
+  std::vector<ScoredPair> pairs;
+  segments = grown->segments(parts);
+  const RangeQuery query{queries.view(), 0, queries.rows, 0.5, false, 0, 1u << 20};
+  CHECK(range_search(query, segments, grown->centre(), options, pairs).ok());
+  std::size_t expected = 0;
+  for (std::size_t q = 0; q < queries.rows; ++q) {
+    for (std::size_t j = 0; j < whole.rows; ++j) expected += cosine(queries, q, whole, j) >= 0.5 ? 1 : 0;
+  }
+  CHECK(expected > 0);
+  CHECK_EQUAL(pairs.size(), expected);
+}
+
+TEST("similarity search: dense scores and logits") {
+  const Matrix a = random_rows(301, 200, 6);
+  const Matrix b = random_rows(170, 200, 7);
+  for (const Precision precision : {Precision::exact, Precision::fp32}) {
+    std::vector<float> scores(a.rows * b.rows);
+    CHECK(dense(a.view(), b.view(), scores, options_of(precision, 3)).ok());
+    double worst = 0;
+    for (std::size_t i = 0; i < a.rows; ++i) {
+      for (std::size_t j = 0; j < b.rows; ++j) {
+        worst = std::max(worst, std::abs(static_cast<double>(scores[i * b.rows + j]) - cosine(a, i, b, j)));
+      }
+    }
+    CHECK(worst < 1e-6);
+  }
+  std::vector<float> probabilities(a.rows * b.rows);
+  LogitOptions how;
+  how.scale = 50;
+  how.activation = Activation::softmax;
+  CHECK(logits(a.view(), b.view(), how, probabilities, options_of(Precision::fp32, 3)).ok());
+  for (std::size_t i = 0; i < a.rows; ++i) {
+    const auto row = probabilities.begin() + static_cast<std::ptrdiff_t>(i * b.rows);
+    CHECK(std::abs(std::accumulate(row, row + static_cast<std::ptrdiff_t>(b.rows), 0.0) - 1) < 1e-5);
+  }
+}
+
+TEST("similarity search: work that is cancelled ends with its code, whenever that happens") {
+  const Matrix rows = random_rows(20000, 96, 8);
+  const Matrix queries = random_rows(300, 96, 9);
+  for (const int after : {0, 1, 7, 40}) {
+    std::atomic<int> asked{0};
+    Options options = options_of(Precision::exact, 3);
+    options.cancelled = [&] { return asked.fetch_add(1) >= after; };
+    Hits hits{std::vector<std::int32_t>(300), std::vector<float>(300)};
+    const base::Status status = top_k(queries.view(), rows.view(), 1, hits.indices, hits.scores, options);
+    CHECK(status.code == base::Code::aborted);
+  }
+}
+
+TEST("similarity search: a NaN is named by its row on any thread") {
+  Matrix rows = random_rows(9000, 70, 10);
+  rows.data[8123 * 70 + 69] = std::numeric_limits<float>::quiet_NaN();
+  rows.data[8500 * 70] = std::numeric_limits<float>::infinity();
+  for (const std::size_t count : {1u, 30u, 130u}) {
+    const Matrix queries = random_rows(count, 70, 11);
+    Hits hits{std::vector<std::int32_t>(count), std::vector<float>(count)};
+    const base::Status status =
+        top_k(queries.view(), rows.view(), 1, hits.indices, hits.scores, options_of(Precision::exact, 4));
+    CHECK(status.code == base::Code::bad_input);
+    CHECK(status.message.find("row 8123 ") != std::string::npos);
+  }
+}
