@@ -1,12 +1,18 @@
 import type { Encoder } from './encoder.js';
 import { WordPiece } from './pieces/wordpiece.js';
 import { lower, splitJoin } from './python.js';
+import { category } from './unicode/categories.js';
+import { classOf } from './unicode/ranges.js';
+import { normalizePython } from './unicode/transform.js';
+
+const python = (name: string): string => classOf(category('python', name) ?? []);
 
 /** Controls and formats are dropped, private use is kept: the original code looks for Cc and Cf only. */
-const DROPPED = /[\p{Cc}\p{Cf}\ufffd]/gu;
+const DROPPED = new RegExp(`[${python('Cc')}${python('Cf')}\\ufffd]`, 'gu');
 const CHINESE =
   /[\u4e00-\u9fff\u3400-\u4dbf\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b820}-\u{2ceaf}\uf900-\ufaff\u{2f800}-\u{2fa1f}]/gu;
-const PUNCTUATION = /[!-/:-@[-`{-~\p{P}]/gu;
+const PUNCTUATION = new RegExp(`[!-/:-@[-\`{-~${python('P')}]`, 'gu');
+const MARKS = new RegExp(`[${python('Mn')}]`, 'gu');
 /** Space separators and the three controls that count as white space. */
 const SPACES = /[ \t\n\r\p{Zs}]/gu;
 
@@ -49,9 +55,7 @@ function words(text: string): string[] {
   const spaced = splitJoin(clean.replace(SPACES, ' ').replace(CHINESE, ' $& '));
   if (spaced === '') return [];
   return spaced.split(' ').flatMap((word) => {
-    const bare = lower(word)
-      .normalize('NFD')
-      .replace(/\p{Mn}/gu, '');
+    const bare = normalizePython(lower(word), 'NFD').replace(MARKS, '');
     return splitJoin(bare.replace(PUNCTUATION, ' $& ')).split(' ');
   });
 }

@@ -3,6 +3,8 @@ import { escape } from './json/patterns.js';
 import { toByteSymbols } from './json/pre-tokenizers.js';
 import { Bpe } from './pieces/bpe.js';
 import { WHITE_SPACE } from './python.js';
+import { category } from './unicode/categories.js';
+import { classOf } from './unicode/ranges.js';
 
 const CACHE_LIMIT = 1 << 16;
 
@@ -61,7 +63,13 @@ export class ClipEncoder implements Encoder {
     const [startText, endText] = SPELLINGS[spelling];
     this.#cache.set(startText, [start]).set(endText, [end]);
     const words = [startText, endText, ...CONTRACTIONS].map(anyCase).join('|');
-    this.#pattern = new RegExp(`${words}|\\p{L}+|\\p{N}|[^${WHITE_SPACE}\\p{L}\\p{N}]+`, 'gu');
+    // U+0345 has a letter's case without being one: it is in neither class of Python's pattern, and dropped.
+    const letters = classOf(category('regex', 'L') ?? []);
+    const numbers = classOf(category('regex', 'N') ?? []);
+    this.#pattern = new RegExp(
+      `${words}|[${letters}]+|[${numbers}]|[^${WHITE_SPACE}${letters}${numbers}\\u0345]+`,
+      'gu',
+    );
   }
 
   idOf(token: string): number | undefined {

@@ -7,6 +7,8 @@ export interface Encoder {
   readonly after: readonly number[];
   /** A text that ends with the end token already gets no second one (SigLIP's Python tokenizer). */
   readonly dropsRepeatedEnd?: boolean;
+  /** Why @huggingface/tokenizers reads the file and not an encoder of our own; absent where one does. */
+  readonly foreign?: string;
   /** Largest id that can come out. */
   readonly largestId: number;
   /** Id of a token of the vocabulary, or undefined. */

@@ -26,20 +26,4 @@ export function splitJoin(text: string): string {
   return strip(collapse(text));
 }
 
-/**
- * str.lower(): as JavaScript's toLowerCase, which follows the same SpecialCasing rules (final sigma included),
- * but Python looks for the final sigma over the whole string and JavaScript too: one function serves.
- */
-export function lower(text: string): string {
-  return text.toLowerCase();
-}
-
-const CAPITAL_SIGMA = /\u03a3/g;
-
-/**
- * Lower case character by character, as Rust's char::to_lowercase in Hugging Face's tokenizers: a capital
- * sigma at the end of a word becomes a plain one there.
- */
-export function lowerEach(text: string): string {
-  return text.replace(CAPITAL_SIGMA, '\u03c3').toLowerCase();
-}
+export { lower, lowerEach } from './unicode/transform.js';

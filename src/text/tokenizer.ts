@@ -2,6 +2,7 @@ import { DiptychError } from '../errors.js';
 import type { ModelDescription, TextPlan } from '../models/card.js';
 import { cleaner } from './clean/clean.js';
 import type { Encoder } from './encoder.js';
+import { loadForeign } from './json/foreign.js';
 import { loadEncoder } from './load-encoder.js';
 import type { TokenizedText, TokenizeOptions, Tokenizer } from './types.js';
 
@@ -9,7 +10,6 @@ import type { TokenizedText, TokenizeOptions, Tokenizer } from './types.js';
  * The tokenizer of a model folder. Throws MODEL_UNSUPPORTED for a model without a text tower, MODEL_INVALID or
  * MODEL_UNSUPPORTED naming the file when the vocabulary is broken or of an unknown kind.
  */
-// eslint-disable-next-line @typescript-eslint/require-await -- the contract leaves room for reading off the loop
 export async function loadTokenizer(description: ModelDescription): Promise<Tokenizer> {
   const { text } = description;
   if (text === null) {
@@ -17,7 +17,7 @@ export async function loadTokenizer(description: ModelDescription): Promise<Toke
       input: description.name,
     });
   }
-  const encoder = loadEncoder(text.plan);
+  const encoder = await openEncoder(text.plan);
   const { vocabularySize, files } = text.plan;
   if (vocabularySize !== null && encoder.largestId >= vocabularySize) {
     throw new DiptychError(
@@ -27,6 +27,18 @@ export async function loadTokenizer(description: ModelDescription): Promise<Toke
     );
   }
   return new PlanTokenizer(text.plan, encoder);
+}
+
+/** Our own encoder, or @huggingface/tokenizers for a tokenizer.json with parts that ours do not know. */
+async function openEncoder(plan: TextPlan): Promise<Encoder> {
+  try {
+    return loadEncoder(plan);
+  } catch (error) {
+    const file = plan.files['tokenizer'];
+    const known = plan.kind !== 'tokenizer-json' || file === undefined || plan.cleaning === 'lower';
+    if (known || !(error instanceof DiptychError) || error.code !== 'MODEL_UNSUPPORTED') throw error;
+    return loadForeign(file, error.message.replace(`${file}: `, ''));
+  }
 }
 
 /** Cleans, encodes, cuts and pads as the plan says. */
@@ -54,6 +66,10 @@ export class PlanTokenizer implements Tokenizer {
 
   get contextLength(): number {
     return this.#plan.contextLength;
+  }
+
+  get foreign(): string | null {
+    return this.#encoder.foreign ?? null;
   }
 
   get padId(): number {

@@ -44,6 +44,8 @@ export interface TokenizeOptions {
 export interface Tokenizer {
   readonly contextLength: number;
   readonly padId: number;
+  /** Why @huggingface/tokenizers reads the tokenizer.json and not Diptych's own encoders; null where those do. */
+  readonly foreign: string | null;
   /** Ids of a batch of texts. Throws TEXT_TOO_LONG only with `longText: 'error'`. */
   tokenize(texts: readonly string[], options?: TokenizeOptions): TokenizedText[];
   /** Chunks of one long text, each within the context (for `longText: 'pool'`). */

@@ -1,3 +1,5 @@
+import { category } from '../unicode/categories.js';
+import { classOf } from '../unicode/ranges.js';
 import { codecs, type Codec } from './codecs.js';
 
 /**
@@ -24,7 +26,7 @@ const lowerCommon = 'α-ωάέήίΰа-џ';
 const box = '│┌┐┘├┤┬┼═-╬▀▄█▌▐░▒▓';
 /** Python's str.isspace and \w. */
 const SPACE = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]';
-const WORD = '[\\p{L}\\p{N}_]';
+const WORD = `[${classOf(category('python', 'L') ?? [])}${classOf(category('python', 'N') ?? [])}_]`;
 
 const any = (...classes: readonly string[]): string => `[${classes.join('')}]`;
 const accented = lowerAccented + upperAccented;

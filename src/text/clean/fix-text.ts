@@ -1,6 +1,9 @@
 import { fixEncoding, fixC1Controls } from './fix-encoding.js';
 import { entities } from './html-entities.js';
 import { unescapeHtml } from './html.js';
+import { category } from '../unicode/categories.js';
+import { classOf } from '../unicode/ranges.js';
+import { normalizePython } from '../unicode/transform.js';
 
 const LIGATURES: ReadonlyMap<string, string> = new Map([
   ['\u0132', 'IJ'],
@@ -28,8 +31,8 @@ const LIGATURES: ReadonlyMap<string, string> = new Map([
 ]);
 const LIGATURE = new RegExp(`[${[...LIGATURES.keys()].join('')}]`, 'g');
 const ENTITY = /&#?[0-9A-Za-z]{1,24};/g;
-// eslint-disable-next-line no-control-regex -- terminal escapes begin with ESC
-const TERMINAL = /\x1b\[[\p{Nd};]*[a-zA-Z]/gu;
+/** Terminal escapes begin with ESC. */
+const TERMINAL = new RegExp(`\\x1b\\[[${classOf(category('python', 'Nd') ?? [])};]*[a-zA-Z]`, 'gu');
 // eslint-disable-next-line no-control-regex -- these are the characters to remove
 const CONTROLS = /[\x00-\x08\x0b\x0e-\x1f\x7f\u206a-\u206f\ufeff\ufff9-\ufffc]/g;
 /** Texts of printable ASCII without "&": no step below changes them. */
@@ -62,14 +65,14 @@ function fixLine(line: string, unescape: boolean): string {
     text = fixC1Controls(text)
       .replace(LIGATURE, (character) => LIGATURES.get(character) ?? character)
       .replace(/[\u3000\uff01-\uffef]/g, (character) =>
-        character === '\u3000' ? ' ' : character.normalize('NFKC'),
+        character === '\u3000' ? ' ' : normalizePython(character, 'NFKC'),
       )
       .replace(/[\u201c-\u201f]/g, '"')
       .replace(/[\u02bc\u2018-\u201b]/g, "'")
       .replace(/\r\n|[\r\u2028\u2029\x85]/g, '\n')
       .replace(TERMINAL, '')
-      .replace(CONTROLS, '')
-      .normalize('NFC');
+      .replace(CONTROLS, '');
+    text = normalizePython(text, 'NFC');
     if (text === before) return text;
   }
 }

@@ -2,6 +2,8 @@ import { asBoolean, asList, asNumber, asString, at } from '../../models/json.js'
 import { WHITE_SPACE } from '../python.js';
 import type { Normalizer } from './normalizers.js';
 import { escape } from './patterns.js';
+import { word } from '../unicode/categories.js';
+import { classOf } from '../unicode/ranges.js';
 
 interface AddedToken {
   readonly id: number;
@@ -15,7 +17,7 @@ interface AddedToken {
 /** A stretch of a text: either an added token's id or text that goes on to the pre-tokenizer. */
 export type Part = { readonly id: number } | { readonly text: string; readonly first: boolean };
 
-const WORD = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\u200c\u200d]/u;
+const WORD = new RegExp(`[${classOf(word('rust'))}]`, 'u');
 
 /**
  * Added tokens (special ones too) that are recognised inside a text: those not `normalized` in the raw text,

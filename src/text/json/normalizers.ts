@@ -3,9 +3,14 @@ import { lowerEach, WHITE_SPACE } from '../python.js';
 import { bertNormalize } from './bert.js';
 import { CharsMap } from './charsmap.js';
 import { toRegExp } from './patterns.js';
+import { classOf, either, unpack } from '../unicode/ranges.js';
+import { BERT_MARKS, RUST_MARKS } from '../unicode/tables.js';
+import { normalizeRust } from '../unicode/transform.js';
 
 export type Normalizer = (text: string) => string;
 
+/** StripAccents drops spacing and enclosing marks too, which BertNormalizer keeps. */
+const MARKS = new RegExp(`[${classOf(either(unpack(BERT_MARKS), unpack(RUST_MARKS)))}]`, 'gu');
 const LEFT = new RegExp(`^[${WHITE_SPACE}]+`, 'u');
 const RIGHT = new RegExp(`[${WHITE_SPACE}]+$`, 'u');
 // eslint-disable-next-line no-control-regex -- the rule names these controls
@@ -27,11 +32,11 @@ export function compileNormalizer(config: unknown): Normalizer | null {
     case 'NFD':
     case 'NFKC':
     case 'NFKD':
-      return (text) => text.normalize(type);
+      return (text) => normalizeRust(text, type);
     case 'Lowercase':
       return lowerEach;
     case 'StripAccents':
-      return (text) => text.replace(/\p{Mn}/gu, '');
+      return (text) => text.replace(MARKS, '');
     case 'Strip': {
       const left = asBoolean(at(config, 'strip_left')) ?? true;
       const right = asBoolean(at(config, 'strip_right')) ?? true;

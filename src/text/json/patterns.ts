@@ -1,4 +1,6 @@
 import { WHITE_SPACE } from '../python.js';
+import { category, word } from '../unicode/categories.js';
+import { classOf, complement, type Runs } from '../unicode/ranges.js';
 
 /**
  * A pattern of a tokenizer.json as a JavaScript one: {"String": s} literally, {"Regex": r} in Oniguruma's
@@ -35,7 +37,11 @@ function translate(source: string): string {
     }
     at++;
     const next = characters[at] ?? '';
-    if (next === 's') out += inClass ? WHITE_SPACE : `[${WHITE_SPACE}]`;
+    const set = classEscape(characters, at);
+    if (set !== undefined) {
+      out += inClass ? classOf(set.runs) : `[${classOf(set.runs)}]`;
+      at = set.end;
+    } else if (next === 's') out += inClass ? WHITE_SPACE : `[${WHITE_SPACE}]`;
     else if (next === 'S' && !inClass) out += `[^${WHITE_SPACE}]`;
     else if (next === '-' && !inClass) out += '-';
     else if (next === 'A') out += '^';
@@ -43,4 +49,23 @@ function translate(source: string): string {
     else out += KNOWN.test(next) ? `\\${next}` : next;
   }
   return out;
+}
+
+/** Oniguruma's \d, \w and general categories, which JavaScript has otherwise or of another Unicode. */
+function classEscape(
+  characters: readonly string[],
+  at: number,
+): { readonly runs: Runs; readonly end: number } | undefined {
+  const letter = characters[at] ?? '';
+  if (/[dDwW]/.test(letter)) {
+    const runs = /[dD]/.test(letter) ? (category('oniguruma', 'Nd') ?? []) : word('oniguruma');
+    return { runs: /[DW]/.test(letter) ? complement(runs) : runs, end: at };
+  }
+  if (letter !== 'p' && letter !== 'P') return undefined;
+  const close = characters.indexOf('}', at);
+  if (characters[at + 1] !== '{' || close < 0) return undefined;
+  const name = characters.slice(at + 2, close).join('');
+  const runs = category('oniguruma', name.replace(/^\^/, ''));
+  if (runs === undefined) return undefined;
+  return { runs: (letter === 'P') !== name.startsWith('^') ? complement(runs) : runs, end: close };
 }

@@ -1,5 +1,8 @@
 import { asBoolean, asList, asString, at } from '../../models/json.js';
 import { WHITE_SPACE } from '../python.js';
+import { category, word } from '../unicode/categories.js';
+import { classOf, unpack } from '../unicode/ranges.js';
+import { BERT_PUNCTUATION, RUST_NUMERIC } from '../unicode/tables.js';
 import { bertSplit } from './bert.js';
 import { BYTE_SYMBOLS } from './byte-level.js';
 import { readPattern } from './normalizers.js';
@@ -7,16 +10,17 @@ import { readPattern } from './normalizers.js';
 /** Splits a stretch of text; `first` tells whether it begins the whole text. */
 export type PreTokenizer = (text: string, first: boolean) => string[];
 
+const LETTERS = classOf(category('oniguruma', 'L') ?? []);
+const NUMBERS = classOf(category('oniguruma', 'N') ?? []);
 const GPT2 = new RegExp(
-  `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^${WHITE_SPACE}\\p{L}\\p{N}]+|[${WHITE_SPACE}]+(?![^${WHITE_SPACE}])|[${WHITE_SPACE}]+`,
+  `'s|'t|'re|'ve|'m|'ll|'d| ?[${LETTERS}]+| ?[${NUMBERS}]+| ?[^${WHITE_SPACE}${LETTERS}${NUMBERS}]+|[${WHITE_SPACE}]+(?![^${WHITE_SPACE}])|[${WHITE_SPACE}]+`,
   'gu',
 );
-const WORDS = new RegExp(
-  `[\\p{L}\\p{M}\\p{N}\\p{Pc}\\p{Alphabetic}\\u200c\\u200d]+|[^\\p{L}\\p{M}\\p{N}\\p{Pc}\\p{Alphabetic}\\u200c\\u200d${WHITE_SPACE}]+`,
-  'gu',
-);
+const WORD = classOf(word('rust'));
+const WORDS = new RegExp(`[${WORD}]+|[^${WORD}${WHITE_SPACE}]+`, 'gu');
 const NON_SPACE = new RegExp(`[^${WHITE_SPACE}]+`, 'gu');
-const PUNCTUATION = /[!-/:-@[-`{-~\p{P}]/gu;
+const PUNCTUATION = new RegExp(`[${classOf(unpack(BERT_PUNCTUATION))}]`, 'gu');
+const DIGIT = classOf(unpack(RUST_NUMERIC));
 
 /** Compiles the `pre_tokenizer` of a tokenizer.json, as stages. Throws RangeError for an unknown part. */
 export function compilePreTokenizer(config: unknown): PreTokenizer[] {
@@ -53,7 +57,10 @@ export function compilePreTokenizer(config: unknown): PreTokenizer[] {
       return [(text) => split(text, PUNCTUATION, behavior, false)];
     }
     case 'Digits': {
-      const pattern = asBoolean(at(config, 'individual_digits')) === true ? /\p{N}/gu : /\p{N}+/gu;
+      const pattern = new RegExp(
+        `[${DIGIT}]${asBoolean(at(config, 'individual_digits')) === true ? '' : '+'}`,
+        'gu',
+      );
       return [(text) => split(text, pattern, 'Isolated', false)];
     }
     case 'Metaspace':
