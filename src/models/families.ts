@@ -84,7 +84,7 @@ export const FAMILIES: readonly Family[] = [
     family: 'dual-encoder',
     types: ['vision-text-dual-encoder', 'bert', 'roberta', 'xlm-roberta', 'distilbert', 'mpnet', 'altclip'],
     padTo: 'longest',
-    vocabularies: ['WordPiece', 'BPE', 'Unigram'],
+    vocabularies: ['WordPiece', 'BPE', 'Unigram', 'WordLevel'],
   },
 ];
 

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { DiptychError } from '../errors.js';
 import type { CleaningRule, TextCleaning } from '../text/types.js';
 import type { GraphPlan, TextPlan } from './card.js';
@@ -32,7 +33,7 @@ export function planText(sources: TextSources, warnings: string[]): TextPlan {
       input: listing.folder,
     });
   }
-  checkKind(vocabulary, family);
+  checkKind(vocabulary, sources);
   const base = sources.openClip ? openClipPlan(sources, vocabulary) : familyPlan(sources, vocabulary);
   const contextLength = settleLength(base.contextLength, sources, warnings);
   const plan: TextPlan = {
@@ -46,9 +47,11 @@ export function planText(sources: TextSources, warnings: string[]): TextPlan {
   return sources.cleaning === 'auto' ? plan : overrideCleaning(plan, sources.cleaning, vocabulary, sources);
 }
 
-function checkKind(vocabulary: VocabularyFiles, family: Family): void {
+function checkKind(vocabulary: VocabularyFiles, { family, config, openClip }: TextSources): void {
   const { type, files } = vocabulary;
-  if (type === null || family.vocabularies.includes(type)) return;
+  // open_clip puts any tokenizer of the hub before any tower (CLIPA has BERT's, NLLB-CLIP a unigram).
+  const named = openClip && asString(at(config, 'text_cfg', 'hf_tokenizer_name')) !== undefined;
+  if (type === null || named || family.vocabularies.includes(type)) return;
   throw new DiptychError(
     'MODEL_INVALID',
     `holds a ${type} vocabulary, but models of the ${family.family} family use ${family.vocabularies.join(' or ')}: ` +
@@ -64,6 +67,13 @@ function openClipPlan({ config, family, listing }: TextSources, vocabulary: Voca
   const text = at(config, 'text_cfg');
   const kwargs = at(text, 'tokenizer_kwargs');
   const clean = asString(at(kwargs, 'clean'));
+  const mode = asString(at(text, 'tokenizer_mode')) ?? '';
+  if (mode !== '') {
+    // CLIPS puts a class token behind the padding: ids made by the ordinary rule would be silently wrong.
+    throw new DiptychError('MODEL_UNSUPPORTED', `tokenizer_mode "${mode}" is not known here; use another model`, {
+      input: join(listing.folder, listing.files.has('open_clip_config.json') ? 'open_clip_config.json' : 'config.json'),
+    });
+  }
   const contextLength = asNumber(at(text, 'context_length')) ?? 77;
   const causal = asBoolean(at(text, 'no_causal_mask')) !== true;
   const simple = asString(at(text, 'hf_tokenizer_name')) === undefined;

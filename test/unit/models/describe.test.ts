@@ -81,6 +81,22 @@ describe('broken folders are told by file', () => {
     expect(error.message).toContain(named);
   });
 
+  test("open_clip's other tokenizer modes", async () => {
+    const folder = copy('siglip-openclip');
+    edit(join(folder, 'config.json'), (json) => {
+      (json['text_cfg'] as Record<string, unknown>)['tokenizer_mode'] = 'clips';
+    });
+    const error = await failure(() => describeModel(folder));
+    expect([error.code, error.input]).toEqual(['MODEL_UNSUPPORTED', join(folder, 'config.json')]);
+    expect(error.message).toContain('clips');
+  });
+
+  test('open_clip puts any tokenizer before its towers', async () => {
+    const folder = copy('siglip-openclip');
+    edit(join(folder, 'config.json'), (json) => delete json['init_logit_bias']);
+    expect((await describeModel(folder)).text?.plan.kind).toBe('tokenizer-json');
+  });
+
   test('a model_type nobody knows', async () => {
     const folder = copy('siglip2');
     edit(join(folder, 'config.json'), (json) => (json['model_type'] = 'llama'));
