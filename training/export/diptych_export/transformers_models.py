@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from .blip import BATCH, BOTH, export_captioner, export_retrieval
+from .blip2 import export_queries
 from .card import write_card
 from .graphs import Exporter
 
@@ -110,12 +111,16 @@ def export_transformers(source: str, out: Path, half: bool) -> dict[str, float]:
         model = transformers.BlipForImageTextRetrieval.from_pretrained(source, **load).eval()
         export_retrieval(model, exporter)
         facts |= {"logitScale": 1.0, "embeddingDim": model.config.image_text_hidden_size, "outputsNormalized": True}
+    elif kind == "blip-2":
+        model = transformers.Blip2ForImageTextRetrieval.from_pretrained(source, **load).eval()
+        export_queries(model, exporter)
+        facts |= {"logitScale": 1.0, "embeddingDim": model.config.image_text_hidden_size, "outputsNormalized": True}
     elif kind in TOWERS:
         model = transformers.AutoModel.from_pretrained(source, **load).eval()
         export_towers(model, kind, processor, exporter)
         facts |= logit_facts(model, kind) | {"outputsNormalized": False}
     else:
-        raise SystemExit(f"{source}: model_type {kind} is not exported here; known: blip, {', '.join(sorted(TOWERS))}")
+        raise SystemExit(f"{source}: model_type {kind} is not exported here; known: blip, blip-2, {', '.join(sorted(TOWERS))}")
     model.config.save_pretrained(out)
     copy_files(source, out)
     if not (out / "preprocessor_config.json").exists():
