@@ -58,6 +58,8 @@ describe('the registry', () => {
     ['Salesforce/blip-itm-base-coco', 'Salesforce/blip-itm-base-coco'],
     ['apple/MobileCLIP-S2', 'MobileCLIP-S2/datacompdr'],
     ['facebook/metaclip-b32-400m', 'ViT-B-32-quickgelu/metaclip_400m'],
+    ['ViT-B-32/metaclip_400m', 'ViT-B-32-quickgelu/metaclip_400m'],
+    ['ViT-H-14__dfn5b', 'ViT-H-14-quickgelu/dfn5b'],
   ])('finds %s', (name, expected) => {
     expect(findCard(name)?.card.name).toBe(expected);
   });
