@@ -89,6 +89,13 @@ function folderLines(model: ModelDescription): [string, string][] {
   ];
 }
 
+/** Which library reads the vocabulary, where it is not our own code. */
+async function tokenizerLines(model: ModelDescription): Promise<[string, string][]> {
+  const { loadTokenizer } = await import('../text/tokenizer.js');
+  const { foreign } = await loadTokenizer(model);
+  return foreign === null ? [] : [['tokenizer', `read by @huggingface/tokenizers: ${foreign}`]];
+}
+
 /** What the registry knows of a name, and what lies in the folder where the model is on this machine. */
 async function info(context: Context, name: string): Promise<ExitCode> {
   const { modelInfo } = await import('../models/catalog.js');
@@ -112,6 +119,7 @@ async function info(context: Context, name: string): Promise<ExitCode> {
   const lines = [
     ...(published === null ? [] : catalogLines(published)),
     ...(here === null ? [] : folderLines(here)),
+    ...(here?.text == null ? [] : await tokenizerLines(here)),
   ];
   for (const [key, value] of lines) if (value !== '') context.print(`${key.padEnd(14)}${value}`);
   return 0;

@@ -2,6 +2,7 @@ import type { Model } from '../../engine.js';
 import { geluKind } from '../../models/onnx/inspect.js';
 import { readOnnxHeader } from '../../models/onnx/header.js';
 import type { Embeddings } from '../../pipeline/collect.js';
+import { loadTokenizer } from '../../text/tokenizer.js';
 import { normalizeRows } from '../../pipeline/rows.js';
 import { closestPair, maxDifference, minCosine, rankingAgreement } from './compare.js';
 import { LONG_TEXT, testImages, TEXTS } from './inputs.js';
@@ -202,6 +203,12 @@ async function tokenChecks({ description }: Subject, model: Model): Promise<Chec
         (plan.vocabularySize === null ? '' : ` of ${String(plan.vocabularySize)}`),
     ),
   ];
+  const { foreign } = await loadTokenizer(description);
+  if (foreign !== null) {
+    rows.push(
+      row('tokenizer', 'warn', `read by @huggingface/tokenizers, whose ids are unchecked: ${foreign}`),
+    );
+  }
   if (long !== undefined && short !== undefined) {
     const ends = long.ids[long.length - 1] === short.ids[short.length - 1];
     const fits = long.ids.length <= plan.contextLength && long.truncated;
