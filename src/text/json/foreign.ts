@@ -4,6 +4,20 @@ import { DiptychError } from '../../errors.js';
 import { asList, asNumber, asObject, at, readJson } from '../../models/json.js';
 import type { Encoder } from '../encoder.js';
 
+/** What is used of the library: its own declarations do not resolve under Node's rules for modules. */
+interface Library {
+  readonly Tokenizer: new (
+    tokenizer: object,
+    config: object,
+  ) => {
+    encode(
+      text: string,
+      options?: { readonly add_special_tokens: boolean },
+    ): { readonly ids: readonly number[] };
+    token_to_id(token: string): number | undefined;
+  };
+}
+
 /** The library that reads what our own encoders do not. */
 export const FOREIGN = '@huggingface/tokenizers';
 
@@ -15,7 +29,7 @@ export const FOREIGN = '@huggingface/tokenizers';
 export async function loadForeign(file: string, why: string): Promise<Encoder> {
   const config = readJson(file);
   const beside = join(dirname(file), 'tokenizer_config.json');
-  const { Tokenizer } = await import('@huggingface/tokenizers');
+  const library: Library = await import('@huggingface/tokenizers');
   const unsupported = (cause: unknown): DiptychError => {
     const reason = cause instanceof Error ? cause.message : String(cause);
     return new DiptychError('MODEL_UNSUPPORTED', `${why}, nor to ${FOREIGN} (${reason})`, {
@@ -24,11 +38,11 @@ export async function loadForeign(file: string, why: string): Promise<Encoder> {
     });
   };
   try {
-    const tokenizer = new Tokenizer(config, existsSync(beside) ? readJson(beside) : {});
+    const tokenizer = new library.Tokenizer(config, existsSync(beside) ? readJson(beside) : {});
     const encode = (text: string): readonly number[] =>
       tokenizer.encode(text, { add_special_tokens: false }).ids;
     const plain = encode('a');
-    const whole: readonly number[] = tokenizer.encode('a').ids;
+    const whole = tokenizer.encode('a').ids;
     const begin = whole.findIndex((_, from) => plain.every((id, at) => whole[from + at] === id));
     const largest = largestId(config);
     return {
