@@ -1,36 +1,14 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { longestTurn, mainThreadMs } from '#diptych/bench/longest-turn.js';
 import { loadModel, type Model } from '#diptych/index.js';
 
+/** Between two beats. */
+const EVERY_MS = 10;
+
 const PHOTOS = fileURLToPath(new URL('../../examples/photos', import.meta.url));
-
-/**
- * Milliseconds that the main thread has spent on a core so far. Unlike the clock, this does not count the time
- * in which other processes had the core, so a busy machine cannot fail the test.
- */
-function mainThreadMs(): number {
-  const status = readFileSync(`/proc/self/task/${String(process.pid)}/schedstat`, 'utf8');
-  return Number(status.split(' ')[0]) / 1e6;
-}
-
-/** The longest stretch of work between two turns of the event loop while `work` runs. */
-async function longestTurn(work: () => Promise<unknown>): Promise<number> {
-  let longest = 0;
-  let before = mainThreadMs();
-  const beat = setInterval(() => {
-    const now = mainThreadMs();
-    longest = Math.max(longest, now - before);
-    before = now;
-  }, 10);
-  try {
-    await work();
-  } finally {
-    clearInterval(beat);
-  }
-  return longest;
-}
 
 /**
  * Most milliseconds that one turn may take here. The product's promise is 20 ms, and `bench` measures it; the test
@@ -43,7 +21,7 @@ const TURN_MS = 200;
 async function leastLongestTurn(work: () => Promise<unknown>): Promise<number> {
   let least = Infinity;
   for (let round = 0; round < 3 && least >= TURN_MS; round++)
-    least = Math.min(least, await longestTurn(work));
+    least = Math.min(least, await longestTurn(work, EVERY_MS));
   return least;
 }
 
@@ -83,6 +61,6 @@ test('the check does see a loop that is held', async () => {
     const end = mainThreadMs() + 2 * TURN_MS;
     while (mainThreadMs() < end);
     await new Promise((resolve) => setTimeout(resolve, 30));
-  });
+  }, EVERY_MS);
   expect(turn).toBeGreaterThan(TURN_MS);
 });

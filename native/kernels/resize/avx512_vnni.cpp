@@ -61,18 +61,10 @@ class Gather {
 
 #include "kernels/resize/quads-inl.hpp"
 
+#include "kernels/resize/beside-avx512-inl.hpp"
+
 }  // namespace
 
-constinit const Variant avx512_vnni{
-    "avx512_vnni",
-    Family::avx512,
-    needs_avx512_vnni,
-    [](const Taps& taps, std::size_t channels) noexcept { return avx512.packed_size(taps, channels); },
-    [](const Taps& taps, std::size_t channels, std::byte* packed) noexcept {
-      avx512.pack_horizontal(taps, channels, packed);
-    },
-    [](const Horizontal& work) noexcept { avx512.horizontal(work); },
-    [](const Vertical& work) noexcept { avx512.vertical(work); },
-    &both_passes};
+constinit const Variant avx512_vnni = beside_avx512("avx512_vnni", needs_avx512_vnni);
 
 }  // namespace diptych::kernels::resize
