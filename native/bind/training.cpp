@@ -10,6 +10,7 @@
 #include "bind/async_task.hpp"
 #include "bind/exports.hpp"
 #include "bind/throw.hpp"
+#include "similarity/active.hpp"
 #include "training/clusters.hpp"
 #include "training/contrastive.hpp"
 #include "training/gemm.hpp"
@@ -197,7 +198,7 @@ Napi::Value nearest_centroids(const Napi::CallbackInfo& info) {
 Napi::Value bf16_is_fast(const Napi::CallbackInfo& info) {
   return guarded(info, [&] {
     require_kernels(info.Env());
-    return Napi::Boolean::New(info.Env(), training::bf16_is_fast());
+    return Napi::Boolean::New(info.Env(), similarity::bf16_is_fast());
   });
 }
 

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 
+#include "similarity/active.hpp"
 #include "similarity/rounding.hpp"
 
 namespace diptych::similarity {
@@ -21,47 +22,87 @@ constexpr double longest_plain = 0x1p40;
 
 // Covers what falls below float's normal range, far below any difference that a double could show.
 constexpr double underflow = 0x1p-90;
+// The same where an instruction takes everything below float's normal range for zero: d (at most 2^17 here)
+// times two values below 2^-126, times a scale of at most 2^40.
+constexpr double flushed = 0x1p-60;
+
+// gamma(n), n roundings of float.
+double gamma(double n) noexcept {
+  const double roundings = n * 0x1p-24;
+  return roundings > 0.25 ? std::numeric_limits<double>::infinity() : roundings / (1 - roundings);
+}
 
 }  // namespace
 
-double fp32_error(std::size_t dim) noexcept {
-  const double roundings = (static_cast<double>(dim) * (1 + 1.0 / 32) + 24) * 0x1p-24;
-  if (roundings > 0.25) return std::numeric_limits<double>::infinity();
-  return roundings / (1 - roundings);
+double fp32_error(std::size_t dim) noexcept { return gamma(static_cast<double>(dim) * (1 + 1.0 / 32) + 24); }
+
+double bf16_error(std::size_t dim) noexcept {
+  // Both factors rounded, the query to float first: (1 + e)^2 - 1, and the sums of the rounded products.
+  constexpr double e = 0x1p-8 + 0x1p-23;
+  return 2 * e + e * e + (1 + 3 * e) * gamma(static_cast<double>(dim) * (2 + 1.0 / 32) + 24);
 }
 
-Status EncodedRows::encode_fp32(const Rows& rows, std::size_t first, std::size_t count,
-                                std::span<const double> norms, Metric metric, Bound bound) {
+Status EncodedRows::settle_lengths(const Rows& rows, std::size_t first, std::size_t count,
+                                   std::span<const double> norms, Metric metric) {
   const auto own_norms = norms.subspan(first, count);
   count_ = count;
   words_ = rows.dim;
   unit_ = 1;
   scale_.resize(count);
   length_.resize(count);
-  radius_.assign(count, 0.0f);
   const bool plain = rows.type == DType::float32 && std::ranges::all_of(own_norms, [](double norm) {
                        return norm == 0 || (norm >= shortest_plain && norm <= longest_plain);
                      });
-  if (plain) {
-    rows_ = rows.at(first);
-    in_place_ = true;
-    stride_ = rows.stride();
-    for (std::size_t j = 0; j < count; ++j) {
-      const double norm = own_norms[j];
-      const bool cosine = metric == Metric::cosine;
-      scale_[j] = norm == 0 ? 0.0f : cosine ? static_cast<float>(1 / norm) : 1.0f;
-      length_[j] = norm == 0 ? 0 : cosine ? 1 : norm;
-    }
-  } else if (Status status = rescale(rows, first, own_norms, metric); !status.ok()) {
-    return status;
+  if (!plain) return rescale(rows, first, own_norms, metric);
+  rows_ = rows.at(first);
+  in_place_ = true;
+  stride_ = rows.stride();
+  for (std::size_t j = 0; j < count; ++j) {
+    const double norm = own_norms[j];
+    const bool cosine = metric == Metric::cosine;
+    scale_[j] = norm == 0 ? 0.0f : cosine ? static_cast<float>(1 / norm) : 1.0f;
+    length_[j] = norm == 0 ? 0 : cosine ? 1 : norm;
   }
+  return Status::good();
+}
+
+void EncodedRows::set_radius(double error, double underflown, Bound bound) {
+  radius_.assign(count_, 0.0f);
   if (bound == Bound::upper) {
-    const double error = fp32_error(rows.dim);
-    for (std::size_t j = 0; j < count; ++j) {
-      if (length_[j] > 0) radius_[j] = round_up(error * length_[j] + underflow);
+    for (std::size_t j = 0; j < count_; ++j) {
+      if (length_[j] > 0) radius_[j] = round_up(error * length_[j] + underflown);
     }
   }
   offset_ = radius_;
+}
+
+Status EncodedRows::encode_fp32(const Rows& rows, std::size_t first, std::size_t count,
+                                std::span<const double> norms, Metric metric, Bound bound) {
+  Status status = settle_lengths(rows, first, count, norms, metric);
+  if (status.ok()) set_radius(fp32_error(rows.dim), underflow, bound);
+  return status;
+}
+
+Status EncodedRows::encode_bf16(const Rows& rows, std::size_t first, std::size_t count,
+                                std::span<const double> norms, Metric metric, Bound bound) {
+  if (Status status = settle_lengths(rows, first, count, norms, metric); !status.ok()) return status;
+  const std::size_t padded = code_stride(rows.dim * 2) / 2;
+  if (!halves_.reserve(count * padded)) {
+    return Status::fail(Code::out_of_memory, "not enough memory for a block of rows");
+  }
+  const std::size_t written = (rows.dim + 15) / 16 * 16;
+  for (std::size_t j = 0; j < count; ++j) {
+    std::uint16_t* const to = halves_.data() + j * padded;
+    // Meanwhile the next chunk's row is fetched.
+    const auto* const from = reinterpret_cast<const float*>(rows_ + j * stride_);
+    active_rows().halve(from, to, rows.dim, reinterpret_cast<const float*>(rows_ + (j + count) * stride_));
+    std::fill_n(to + written, padded - written, std::uint16_t{0});
+  }
+  rows_ = reinterpret_cast<const std::byte*>(halves_.data());
+  in_place_ = false;
+  stride_ = padded * 2;
+  words_ = padded / 2;
+  set_radius(bf16_error(rows.dim), flushed, bound);
   return Status::good();
 }
 
@@ -94,33 +135,6 @@ Status EncodedRows::rescale(const Rows& rows, std::size_t first, std::span<const
   rows_ = reinterpret_cast<const std::byte*>(copy_.data());
   in_place_ = false;
   stride_ = rows.dim * sizeof(float);
-  return Status::good();
-}
-
-Status EncodedRows::encode_bf16(const Rows& rows, std::size_t first, std::size_t count,
-                                std::span<const double> norms, Metric metric) {
-  // Scaled copies first, whatever the lengths: bfloat16 keeps float's exponents but nothing below its normal
-  // range.
-  count_ = count;
-  unit_ = 1;
-  scale_.resize(count);
-  length_.resize(count);
-  radius_.assign(count, 0.0f);
-  offset_.assign(count, 0.0f);
-  if (Status status = rescale(rows, first, norms.subspan(first, count), metric); !status.ok()) return status;
-  const std::size_t padded = code_stride(rows.dim * 2) / 2;
-  if (!halves_.reserve(count * padded)) {
-    return Status::fail(Code::out_of_memory, "not enough memory for a block of rows");
-  }
-  for (std::size_t j = 0; j < count; ++j) {
-    const float* const from = copy_.data() + j * rows.dim;
-    std::uint16_t* const to = halves_.data() + j * padded;
-    std::fill_n(std::transform(from, from + rows.dim, to, to_bfloat16), padded - rows.dim, std::uint16_t{0});
-  }
-  rows_ = reinterpret_cast<const std::byte*>(halves_.data());
-  in_place_ = false;
-  stride_ = padded * 2;
-  words_ = padded / 2;
   return Status::good();
 }
 

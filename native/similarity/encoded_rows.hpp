@@ -18,6 +18,8 @@ namespace diptych::similarity {
 // packed query, of the row's scale, of the product and of the offset (docs/exactness.md). Infinite where d is
 // so large that nothing can be promised.
 [[nodiscard]] double fp32_error(std::size_t dim) noexcept;
+// The same for a bf16 score, in any order of summation.
+[[nodiscard]] double bf16_error(std::size_t dim) noexcept;
 
 // Whether values carry their error bound upwards (for a filter that must not miss) or stand as they are.
 enum class Bound : bool { none, upper };
@@ -30,9 +32,9 @@ class EncodedRows {
   [[nodiscard]] base::Status encode_fp32(const Rows& rows, std::size_t first, std::size_t count,
                                          std::span<const double> norms, Metric metric, Bound bound);
 
-  // For the bf16 pass, always copies, without bounds.
+  // The same for the bf16 pass, always in copies.
   [[nodiscard]] base::Status encode_bf16(const Rows& rows, std::size_t first, std::size_t count,
-                                         std::span<const double> norms, Metric metric);
+                                         std::span<const double> norms, Metric metric, Bound bound);
   // For the int8 pass: codes made now, or those of a prepared corpus. `queries` are those to come.
   [[nodiscard]] base::Status encode_int8(const Rows& rows, std::size_t first, std::size_t count,
                                          std::span<const double> norms, Metric metric,
@@ -48,6 +50,11 @@ class EncodedRows {
   [[nodiscard]] double unit() const noexcept { return unit_; }
 
  private:
+  // Floats whose sums with a unit query stay in float's normal range: the rows where they lie, or copies.
+  [[nodiscard]] base::Status settle_lengths(const Rows& rows, std::size_t first, std::size_t count,
+                                            std::span<const double> norms, Metric metric);
+  // radius and offset: error times the row's length, and what may have underflown.
+  void set_radius(double error, double underflown, Bound bound);
   [[nodiscard]] base::Status rescale(const Rows& rows, std::size_t first, std::span<const double> norms,
                                      Metric metric);
 

@@ -6,6 +6,13 @@ namespace diptych::similarity {
 
 using base::Status;
 
+namespace {
+
+// Rounding the rows to bfloat16 costs about as much as this many queries in fp32 do.
+constexpr std::size_t worth_halving = 32;
+
+}  // namespace
+
 Pass choose_pass(Precision precision, std::size_t queries, std::size_t dim, bool prepared) noexcept {
   switch (precision) {
     case Precision::fp32:
@@ -18,6 +25,7 @@ Pass choose_pass(Precision precision, std::size_t queries, std::size_t dim, bool
       break;
   }
   if (dim > kernels::similarity::most_int8_dim) return Pass::fp32;
+  if (!prepared && bf16_is_fast() && queries >= worth_halving) return Pass::bf16;
   const kernels::CpuFeatures uses = active_int8().needs;
   const bool fast =
       uses.contains(kernels::CpuFeature::avx512vnni) || uses.contains(kernels::CpuFeature::neon_dotprod);

@@ -48,7 +48,7 @@ struct QueryBlock::Worker {
 
   void take(ScanState& scan, std::size_t row, std::size_t query, const Hit& hit) {
     const Metric metric = block->options_.metric;
-    Candidate candidate{0, 0, row, unknown, scan.pass != Pass::int8};
+    Candidate candidate{0, 0, row, unknown, scan.pass == Pass::fp32};
     if (block->exact()) {
       const Interval interval = interval_of(scan, hit, query, Bound::upper);
       candidate.lower = order_key(interval.lower, metric);
@@ -129,10 +129,10 @@ Status QueryBlock::scan_slab(Worker& worker, const Segment& segment, std::size_t
   const std::size_t before = worker.state.taken;
   Status status =
       scan(worker.state, passes_, segment, from, to, options_, exact() ? Bound::upper : Bound::none, worker);
-  // Where int8 cannot tell the rows apart (near-duplicates), its candidates cost more than the rest of the
+  // Where codes cannot tell the rows apart (near-duplicates), their candidates cost more than the rest of the
   // pass: floats then. The first slab does not count, since its thresholds have yet to rise.
   const std::size_t taken = worker.state.taken - before;
-  if (exact() && before > 0 && worker.wanted == Pass::int8 &&
+  if (exact() && before > 0 && worker.wanted != Pass::fp32 &&
       taken > (to - from) * count_ / 64 + 64 * count_) {
     worker.wanted = Pass::fp32;
   }

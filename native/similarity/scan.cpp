@@ -31,7 +31,7 @@ Status load_chunk(ScanState& state, Passes& passes, Pass wanted, const Segment& 
       status = state.rows.encode_fp32(segment.rows, first, count, segment.norms, metric, bound);
       break;
     case Pass::bf16:
-      status = state.rows.encode_bf16(segment.rows, first, count, segment.norms, metric);
+      status = state.rows.encode_bf16(segment.rows, first, count, segment.norms, metric, bound);
       break;
     case Pass::int8:
       if (segment.prepared()) {

@@ -16,9 +16,6 @@ namespace diptych::training {
                                              std::span<float> distances, std::size_t threads,
                                              const std::function<bool()>& cancelled);
 
-// Whether this machine multiplies bfloat16 much faster than float32.
-[[nodiscard]] bool bf16_is_fast() noexcept;
-
 // The same with the products in bfloat16 (both sides rounded to 8 bits, sums in float32): a row may go to a
 // centroid that is farther than its nearest by up to 2^-6 |row| |centroid|. The distance is of the centroid
 // chosen, in float32. For passes whose labels only make the next centroids.

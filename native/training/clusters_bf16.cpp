@@ -88,8 +88,7 @@ bool score(const Packed& centroids, const float* rows, std::size_t count, std::s
   scratch.scores.resize(kRows * centroids.count());
   for (std::size_t i = 0; i < count; ++i) {
     std::uint16_t* to = scratch.rows.data() + i * values;
-    const float* from = rows + i * dim;
-    for (std::size_t k = 0; k < dim; ++k) to[k] = similarity::to_bfloat16(from[k]);
+    similarity::active_rows().halve(rows + i * dim, to, dim, rows + (i + count) * dim);
     std::fill(to + dim, to + values, std::uint16_t{0});
   }
   ks::Block block{};
@@ -148,11 +147,6 @@ float squared_distance(const float* a, const float* b, std::size_t dim) noexcept
 }
 
 }  // namespace
-
-bool bf16_is_fast() noexcept {
-  return similarity::active_bf16().needs.contains(kernels::CpuFeature::avx512bf16) ||
-         similarity::active_bf16().family == kernels::Family::amx;
-}
 
 Status nearest_centroids_bf16(std::span<const float> rows, std::size_t dim, std::span<const float> centroids,
                               std::span<std::int32_t> labels, std::span<float> distances, std::size_t threads,

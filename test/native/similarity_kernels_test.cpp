@@ -246,6 +246,17 @@ void rows(const RowVariant& variant) {
               0.5001 * static_cast<double>(got.scale));
       }
     }
+    // Halves: the same in every variant, and within half a step of the value.
+    std::vector<std::uint16_t> halves(padded, 55);
+    std::vector<std::uint16_t> expected_halves(padded, 66);
+    variant.halve(x.data() + 1, halves.data(), d, y.data());
+    reference.halve(x.data() + 1, expected_halves.data(), d, y.data());
+    CHECK(halves == expected_halves);
+    for (std::size_t k = 0; k < d; ++k) {
+      const double value = static_cast<double>(x[k + 1]);
+      const auto half = static_cast<double>(std::bit_cast<float>(std::uint32_t{halves[k]} << 16));
+      CHECK(std::abs(half - value) <= 0x1p-8 * std::abs(value));
+    }
     // Few queries: rows of `d` values, five of them a little apart.
     const std::size_t stride = d + 3;
     std::vector<float> many(5 * stride);

@@ -11,11 +11,14 @@
 #include <vector>
 
 #include "harness.hpp"
+#include "similarity/codes.hpp"
 #include "similarity/corpus.hpp"
 #include "similarity/dense.hpp"
 #include "similarity/logits.hpp"
+#include "similarity/norms.hpp"
 #include "similarity/range.hpp"
 #include "similarity/reduce.hpp"
+#include "similarity/scan.hpp"
 #include "similarity/topk.hpp"
 
 using namespace diptych;
@@ -129,6 +132,68 @@ TEST("similarity search: a corpus appended to while it is searched") {
   }
   CHECK(expected > 0);
   CHECK_EQUAL(pairs.size(), expected);
+}
+
+TEST("similarity search: every pass's interval holds the true score") {
+  constexpr std::size_t dim = 77;
+  constexpr std::size_t count = 60;
+  test::Random random(12);
+  // Lengths from denormals to 1e38, and within a row values that differ by 2^40.
+  const auto wild = [&](std::size_t rows, int most) {
+    Matrix matrix = random_rows(rows, dim, 13 + static_cast<std::uint64_t>(most));
+    for (std::size_t j = 0; j < rows; ++j) {
+      const int row = static_cast<int>(random.between(0, 2 * static_cast<std::uint64_t>(most))) - most;
+      for (std::size_t k = 0; k < dim; ++k) {
+        const int shift = j % 3 == 0 ? -static_cast<int>(random.between(0, 40)) : 0;
+        float& value = matrix.data[j * dim + k];
+        value = std::ldexp(value, row + shift);
+      }
+    }
+    return matrix;
+  };
+  for (const int most : {0, 30, 60, 120}) {
+    const Matrix rows = wild(192, most);
+    const Matrix queries = wild(count, most);
+    const Rows asked = queries.view();
+    const Options options = options_of(Precision::exact, 1);
+    std::vector<double> norms(rows.rows);
+    std::vector<double> query_norms(count);
+    CHECK(row_norms(rows.view(), "rows", norms, options).ok());
+    CHECK(row_norms(queries.view(), "queries", query_norms, options).ok());
+    const std::vector<float> centre = centre_of(rows.view(), Metric::cosine);
+    for (const Pass pass : {Pass::fp32, Pass::bf16, Pass::int8}) {
+      Passes passes(asked, 0, count, query_norms, centre, options);
+      ScanState state;
+      bool changed = false;
+      const Segment segment{rows.view(), 0, norms, {}, {}};
+      CHECK(
+          load_chunk(state, passes, pass, segment, 0, rows.rows, Metric::cosine, Bound::upper, changed).ok());
+      const PackedQueries& packed = *state.packed;
+      std::vector<float> values(rows.rows * count);
+      auto block = state.rows.block();
+      constexpr float infinity = std::numeric_limits<float>::infinity();
+      for (std::size_t group = 0; group < packed.groups(); ++group) {
+        const std::size_t first = group * packed.width();
+        block.panels = packed.panels(group);
+        block.panel_count = packed.panels_of(group);
+        block.query_scale = packed.scale() + first;
+        const std::size_t columns = std::min(packed.width(), count - first);
+        packed.variant().dense(block, {values.data() + first, count, columns, -infinity, infinity});
+      }
+      double widest = 0;
+      for (std::uint32_t j = 0; j < rows.rows; ++j) {
+        for (std::uint32_t q = 0; q < count; ++q) {
+          const kernels::similarity::Hit hit{values[j * count + q], j, q};
+          const Interval interval = interval_of(state, hit, q, Bound::upper);
+          const double truth = cosine(queries, q, rows, j);
+          CHECK(interval.lower <= truth + 1e-15 && truth <= interval.upper + 1e-15);
+          widest = std::max(widest, interval.upper - interval.lower);
+        }
+      }
+      // A bound that says nothing would pass the lines above.
+      CHECK(widest < (pass == Pass::fp32 ? 1e-4 : pass == Pass::bf16 ? 0.04 : 0.5));
+    }
+  }
 }
 
 TEST("similarity search: dense scores and logits") {

@@ -150,7 +150,7 @@ describe.each(Object.entries(KINDS))('%s', (kind, make) => {
     for (let round = 0; round < 42; round++) {
       const dim = [1, 3, 16, 33, 64, 100, 193][round % 7] ?? 8;
       const rows = make(random, 1 + random.below(round % 12 === 0 ? 400 : 60), dim);
-      const count = [1, 5, 17, 66][round % 4] ?? 1;
+      const count = [1, 5, 40, 120][round % 4] ?? 1;
       const queries = round % 3 === 0 ? nearby(random, rows, count) : make(random, count, dim);
       const k = 1 + random.below(Math.min(rows.rows, round % 5 === 0 ? rows.rows : 20));
       const truth = float64Scores(queries, rows, metric);

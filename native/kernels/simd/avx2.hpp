@@ -64,6 +64,16 @@ inline std::uint32_t at_least(F16 a, F16 b) noexcept {
   const int high = _mm256_movemask_ps(_mm256_cmp_ps(a.high, b.high, _CMP_GE_OQ));
   return static_cast<std::uint32_t>(low) | (static_cast<std::uint32_t>(high) << 8);
 }
+// Rounds to bfloat16, ties to even; finite values only.
+inline void store_bfloat16(F16 a, std::uint16_t* p) noexcept {
+  const auto halves = [](__m256 v) {
+    const __m256i bits = _mm256_castps_si256(v);
+    const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    return _mm256_srli_epi32(_mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff))), 16);
+  };
+  const __m256i packed = _mm256_packus_epi32(halves(a.low), halves(a.high));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(packed, 0xd8));
+}
 // By halves: lane i and lane i + 8, then + 4, + 2, + 1.
 inline float sum(F16 a) noexcept {
   const __m256 eight = _mm256_add_ps(a.low, a.high);

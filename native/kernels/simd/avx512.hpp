@@ -39,6 +39,13 @@ inline std::uint32_t at_least(F16 a, F16 b) noexcept { return _mm512_cmp_ps_mask
 inline void store_int8(F16 a, std::int8_t* p) noexcept {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a.v)));
 }
+// Rounds to bfloat16, ties to even; finite values only.
+inline void store_bfloat16(F16 a, std::uint16_t* p) noexcept {
+  const __m512i bits = _mm512_castps_si512(a.v);
+  const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+  const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16)));
+}
 // By halves: lane i and lane i + 8, then + 4, + 2, + 1.
 inline float sum(F16 a) noexcept {
   const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));

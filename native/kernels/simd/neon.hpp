@@ -87,6 +87,15 @@ inline void store_int8(F16 a, std::int8_t* p) noexcept {
   vst1_s8(p, vmovn_s16(vcombine_s16(words(0), words(1))));
   vst1_s8(p + 8, vmovn_s16(vcombine_s16(words(2), words(3))));
 }
+// Rounds to bfloat16, ties to even; finite values only.
+inline void store_bfloat16(F16 a, std::uint16_t* p) noexcept {
+  for (int i = 0; i < 4; ++i) {
+    const uint32x4_t bits = vreinterpretq_u32_f32(a.v[i]);
+    const uint32x4_t odd = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
+    const uint32x4_t rounded = vaddq_u32(bits, vaddq_u32(odd, vdupq_n_u32(0x7fff)));
+    vst1_u16(p + 4 * i, vshrn_n_u32(rounded, 16));
+  }
+}
 
 // The 32-bit word at `p` (of any alignment) in every lane.
 inline int32x4_t all_words(const std::byte* p) noexcept {

@@ -31,11 +31,30 @@ struct Ahead {
   }
 };
 
+// Nothing more to fetch ahead than the block's own.
+struct NoLines {
+  [[gnu::always_inline]] inline void fetch(std::size_t) const noexcept {}
+};
+
+// The lines of the output that the next tile writes, one for every step of sixteen words: asked for all at
+// once they would fill the core's line buffers, and the panels would wait behind them.
+template <int R, int P>
+struct NextLines {
+  const float* out;
+  std::size_t stride;
+  [[gnu::always_inline]] inline void fetch(std::size_t k) const noexcept {
+    const std::size_t line = k / 16;
+    if (line >= static_cast<std::size_t>(R) * P) return;
+    __builtin_prefetch(out + line / P * stride + line % P * panel_width, 1, 3);
+  }
+};
+
 template <class Op, int R, int P>
 struct Tile {
   typename Op::Acc acc[R][P];
 
-  [[gnu::always_inline]] inline void run(const Block& block, std::size_t row) noexcept {
+  template <class Lines>
+  [[gnu::always_inline]] inline void run(const Block& block, std::size_t row, const Lines& lines) noexcept {
     const std::byte* const base = block.rows + row * block.stride;
     const std::size_t stride = block.stride;
     const std::byte* panel = block.panels;
@@ -56,6 +75,7 @@ struct Tile {
     for (; k < whole; k += 16) {
       ahead[0].fetch(k);
       ahead[1].fetch(k);
+      lines.fetch(k);
       // Few queries: the rows themselves are what is waited for.
       if constexpr (P <= 2) {
 #pragma GCC unroll 24
@@ -100,7 +120,7 @@ template <class Op>
 template <class Op, int R, int P>
 [[gnu::always_inline]] inline void filter_tile(const Block& block, std::size_t row, Filter& filter) noexcept {
   Tile<Op, R, P> tile;
-  tile.run(block, row);
+  tile.run(block, row, NoLines{});
   std::uint32_t masks[R][P];
   std::uint32_t any = 0;
 #pragma GCC unroll 24
@@ -153,14 +173,8 @@ template <class Op, int R, int P>
 template <class Op, int R, int P>
 [[gnu::always_inline]] inline void dense_tile(const Block& block, std::size_t row,
                                               const Dense& dense) noexcept {
-  // The lines to be written are fetched while the tile is computed.
-  for (std::size_t r = 0; r < static_cast<std::size_t>(R); ++r) {
-    const float* const line = dense.out + (row + r) * dense.stride;
-    for (std::size_t p = 0; p < static_cast<std::size_t>(P); ++p)
-      __builtin_prefetch(line + p * panel_width, 1, 3);
-  }
   Tile<Op, R, P> tile;
-  tile.run(block, row);
+  tile.run(block, row, NextLines<R, P>{dense.out + (row + R) * dense.stride, dense.stride});
   const F16 low = F16::all(dense.low);
   const F16 high = F16::all(dense.high);
 #pragma GCC unroll 24

@@ -152,6 +152,10 @@ struct RowVariant {
   // variant.
   CodeStats (*quantise)(const float* y, float factor, const float* centre, std::int8_t* codes,
                         std::size_t d) noexcept;
+  // Each value rounded to bfloat16, ties to even. Finite values only. Writes d values rounded up to whole 16,
+  // the last ones zero. The same bits in every variant. `soon`: d values to be fetched into the second-level
+  // cache meanwhile, which may lie anywhere (Soon above).
+  void (*halve)(const float* y, std::uint16_t* halves, std::size_t d, const float* soon) noexcept;
   // Inner products and sums of squares, 1 .. most_few_queries queries: fused multiply-adds in 16 lanes
   // (k % 16), joined by halves. The same bits in every variant; |error| <= gamma_(d/16+5) * sum|x_k y_k|.
   void (*few)(const Few& few) noexcept;

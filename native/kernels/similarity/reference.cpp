@@ -146,6 +146,14 @@ CodeStats quantise(const float* y, float factor, const float* centre, std::int8_
   return stats;
 }
 
+void halve(const float* y, std::uint16_t* halves, std::size_t d, const float*) noexcept {
+  for (std::size_t k = 0; k < d; ++k) {
+    const auto bits = std::bit_cast<std::uint32_t>(y[k]);
+    halves[k] = static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+  }
+  for (std::size_t k = d; k % 16 != 0; ++k) halves[k] = 0;
+}
+
 float dot_in_lanes(const float* x, const float* y, std::size_t d) noexcept {
   float lanes[16] = {};
   for (std::size_t k = 0; k < d; ++k) lanes[k % 16] = std::fma(y[k], x[k], lanes[k % 16]);
@@ -175,6 +183,6 @@ constinit const Variant reference_bf16{
 constinit const Variant reference_int8{
     "reference", Family::reference, CpuFeatures{}, filter<Int8>, dense<Int8>, 1, 0};
 constinit const RowVariant reference_rows{"reference", Family::reference, CpuFeatures{}, dot_exact, squares,
-                                          dot_fast,    sum_squares,       quantise,      few};
+                                          dot_fast,    sum_squares,       quantise,      halve,     few};
 
 }  // namespace diptych::kernels::similarity
