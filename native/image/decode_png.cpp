@@ -149,7 +149,8 @@ Status read_png_header(Bytes bytes, Header& header) {
 
 Status decode_png(Bytes bytes, const Options& options, Header& header, Scratch& scratch, Picture& picture) {
   PictureRows rows(header, scratch, picture);
-  const VipsOutcome outcome = load_with_vips({"pngload_buffer"}, bytes, options, rows);
+  const VipsOutcome outcome =
+      load_with_vips({.name = "pngload_buffer", .one_stream = true}, bytes, options, rows);
   if (!outcome.status.ok()) return outcome.status;
   if (outcome.result == VipsResult::good) return Status::good();
   if (options.allow_truncated && picture.pixels != nullptr) {

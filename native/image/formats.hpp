@@ -65,6 +65,9 @@ struct VipsLoader {
   // Whether a warning while the picture is read is an error. libtiff only warns of tiles that it cannot
   // decode; what it says of the directory, which may be harmless, stops nothing.
   bool strict = false;
+  // Whether the picture is one compressed stream, so that nothing behind the first damage can be read.
+  // libvips, asked to go on, fails anew at every row.
+  bool one_stream = false;
 };
 VipsOutcome load_with_vips(const VipsLoader& loader, Bytes bytes, const Options& options, RowSink& sink);
 [[nodiscard]] std::string vips_version();

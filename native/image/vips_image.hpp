@@ -39,6 +39,8 @@ Owned<::VipsImage> open_image(const char* loader, Bytes bytes, VipsFailOn fail_o
 Owned<::VipsImage> output_of(VipsOperation* operation);
 
 // Computes the rows on this thread, in strips so that their memory stays small, until the deadline passes.
-VipsOutcome read_rows(::VipsImage* image, const Options& options, RowSink& sink);
+// Stops after `most` rows, with the result `failed`.
+VipsOutcome read_rows(::VipsImage* image, const Options& options, RowSink& sink,
+                      std::size_t most = static_cast<std::size_t>(-1));
 
 }  // namespace diptych::image::vips

@@ -1,10 +1,13 @@
 #include <algorithm>
+#include <limits>
 
 #include "image/vips_image.hpp"
 
 namespace diptych::image {
 namespace vips {
 namespace {
+
+constexpr int kStrip = 32;  // rows that are asked for at a time
 
 void discard(const gchar*, GLogLevelFlags, const gchar*, gpointer) {}
 
@@ -66,7 +69,7 @@ Owned<::VipsImage> open_image(const char* loader, Bytes bytes, VipsFailOn fail_o
   return output_of(operation.get());
 }
 
-VipsOutcome read_rows(::VipsImage* image, const Options& options, RowSink& sink) {
+VipsOutcome read_rows(::VipsImage* image, const Options& options, RowSink& sink, std::size_t most) {
   VipsOutcome outcome;
   outcome.result = VipsResult::failed;
   VipsImage shape;
@@ -76,9 +79,9 @@ VipsOutcome read_rows(::VipsImage* image, const Options& options, RowSink& sink)
 
   // A region evaluates on the calling thread.
   const Owned<VipsRegion> region(vips_region_new(image));
-  constexpr int kStrip = 32;
   const int height = vips_image_get_height(image);
   for (int top = 0; top < height; top += kStrip) {
+    if (outcome.rows >= most) return outcome;
     const VipsRect strip{0, top, vips_image_get_width(image), std::min(kStrip, height - top)};
     if (region == nullptr || vips_region_prepare(region.get(), &strip) != 0) return outcome;
     if (options.deadline.passed()) {
@@ -101,13 +104,22 @@ VipsOutcome load_with_vips(const VipsLoader& loader, Bytes bytes, const Options&
   outcome.result = VipsResult::failed;
   if (!vips::start()) return outcome;
   const vips::ClearErrors clear_errors;
+  std::size_t most = std::numeric_limits<std::size_t>::max();
+  if (options.allow_truncated && loader.one_stream) {
+    if (const auto image = vips::open_image(loader.name, bytes, VIPS_FAIL_ON_TRUNCATED)) {
+      outcome = vips::read_rows(image.get(), options, sink);
+      if (outcome.result == VipsResult::good || !outcome.status.ok()) return outcome;
+      // Once more, for the good rows of the strip that is damaged.
+      most = outcome.rows + vips::kStrip;
+    }
+  }
   VipsFailOn fail_on = VIPS_FAIL_ON_NONE;
   if (!options.allow_truncated) fail_on = loader.strict ? VIPS_FAIL_ON_WARNING : VIPS_FAIL_ON_TRUNCATED;
   auto image = vips::open_image(loader.name, bytes, fail_on);
   if (image == nullptr && fail_on == VIPS_FAIL_ON_WARNING) {
     image = vips::open_image(loader.name, bytes, VIPS_FAIL_ON_ERROR);
   }
-  return image == nullptr ? outcome : vips::read_rows(image.get(), options, sink);
+  return image == nullptr ? outcome : vips::read_rows(image.get(), options, sink, most);
 }
 
 std::string vips_version() {
