@@ -28,6 +28,8 @@ struct Wide {
   static Float multiply_add(Float a, Float b, Float c) noexcept { return _mm256_fmadd_ps(a, b, c); }
   static Float negative_multiply_add(Float a, Float b, Float c) noexcept { return _mm256_fnmadd_ps(a, b, c); }
   static void store(float* p, Float value) noexcept { _mm256_storeu_ps(p, value); }
+  static void stream(float* p, Float value) noexcept { _mm256_stream_ps(p, value); }
+  static void drain() noexcept { _mm_sfence(); }
   static void store_float16(std::uint16_t* p, Float value) noexcept {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
                      _mm256_cvtps_ph(value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));

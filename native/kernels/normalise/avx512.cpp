@@ -28,6 +28,8 @@ struct Wide {
   static Float multiply_add(Float a, Float b, Float c) noexcept { return _mm512_fmadd_ps(a, b, c); }
   static Float negative_multiply_add(Float a, Float b, Float c) noexcept { return _mm512_fnmadd_ps(a, b, c); }
   static void store(float* p, Float value) noexcept { _mm512_storeu_ps(p, value); }
+  static void stream(float* p, Float value) noexcept { _mm512_stream_ps(p, value); }
+  static void drain() noexcept { _mm_sfence(); }
   static void store_float16(std::uint16_t* p, Float value) noexcept {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
                         _mm512_cvtps_ph(value, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));

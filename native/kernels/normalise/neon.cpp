@@ -25,6 +25,8 @@ struct Wide {
   static Float multiply_add(Float a, Float b, Float c) noexcept { return vfmaq_f32(c, a, b); }
   static Float negative_multiply_add(Float a, Float b, Float c) noexcept { return vfmsq_f32(c, a, b); }
   static void store(float* p, Float value) noexcept { vst1q_f32(p, value); }
+  static void stream(float* p, Float value) noexcept { store(p, value); }
+  static void drain() noexcept {}
   static void store_float16(std::uint16_t* p, Float value) noexcept {
     vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(value)));
   }

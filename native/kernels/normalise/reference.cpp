@@ -5,7 +5,7 @@ namespace {
 
 #include "kernels/normalise/lookup-inl.hpp"
 
-void run(const Work& work) noexcept { lookup(work, 0); }
+void run(const Work& work) noexcept { lookup(work, 0, work.pixels); }
 
 }  // namespace
 
