@@ -5,7 +5,7 @@ export { openCorpus, prepareCorpus } from './similarity/corpus.js';
 export { mapRows, topKFile } from './similarity/file.js';
 export { logitsOf as logits } from './similarity/logits.js';
 export { rangeSearch, similarPairs } from './similarity/range.js';
-export { centroid, meanRow, normalizeRows, rank } from './similarity/reduce.js';
+export { centroid, meanRow, normalizeRows, rank, rowNorms } from './similarity/reduce.js';
 export { topK } from './similarity/topk.js';
 export { classify } from './tasks/zero-shot.js';
 export {

@@ -1,5 +1,5 @@
 // similarityDense, similarityLogits, similarityTopK, similarityTopKFile, similarityRank, normaliseRows,
-// meanRow: see src/native/similarity-binding.ts.
+// rowNorms, meanRow: see src/native/similarity-binding.ts.
 #include "base/aligned_buffer.hpp"
 #include "bind/exports.hpp"
 #include "bind/similarity_args.hpp"
@@ -7,6 +7,7 @@
 #include "similarity/dense.hpp"
 #include "similarity/file_search.hpp"
 #include "similarity/logits.hpp"
+#include "similarity/norms.hpp"
 #include "similarity/reduce.hpp"
 #include "similarity/topk.hpp"
 
@@ -14,6 +15,7 @@ namespace diptych::bind {
 namespace {
 
 using similarity::Options;
+using similarity::Rows;
 
 Napi::Value dense(const Napi::CallbackInfo& info) {
   return guarded(info, [&] {
@@ -125,30 +127,37 @@ Napi::Value rank(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value normalise_rows(const Napi::CallbackInfo& info) {
+// name(rows, out, options, cancel): `size` tells how many elements of T the operation writes.
+template <class T, class Size, class Work>
+Napi::Value over_rows(const Napi::CallbackInfo& info, const char* name, Size size, Work work) {
   return guarded(info, [&] {
     require_kernels(info.Env());
-    const Args args(info, "normaliseRows", 4);
+    const Args args(info, name, 4);
     const BoundRows rows = rows_argument(args, 0, "rows");
-    const auto out = args.typed<float>(1, "out", rows.rows.rows * rows.rows.dim);
+    const auto out = args.typed<T>(1, "out", size(rows.rows));
     return start(args, info.Env(), {rows.data, out.value}, 3,
-                 {options_argument(args, 2), [r = rows.rows, out = out.data](const Options& options) {
-                    return similarity::normalise(r, out, options);
+                 {options_argument(args, 2), [r = rows.rows, out = out.data, work](const Options& options) {
+                    return work(r, out, options);
                   }});
   });
 }
 
+Napi::Value normalise_rows(const Napi::CallbackInfo& info) {
+  return over_rows<float>(
+      info, "normaliseRows", [](const Rows& rows) { return rows.rows * rows.dim; }, similarity::normalise);
+}
+
+Napi::Value row_norms(const Napi::CallbackInfo& info) {
+  const auto norms = [](const Rows& rows, std::span<double> out, const Options& options) {
+    return similarity::row_norms(rows, "rows", out, options);
+  };
+  return over_rows<double>(
+      info, "rowNorms", [](const Rows& rows) { return rows.rows; }, norms);
+}
+
 Napi::Value mean_row(const Napi::CallbackInfo& info) {
-  return guarded(info, [&] {
-    require_kernels(info.Env());
-    const Args args(info, "meanRow", 4);
-    const BoundRows rows = rows_argument(args, 0, "rows");
-    const auto out = args.typed<double>(1, "out", rows.rows.dim);
-    return start(args, info.Env(), {rows.data, out.value}, 3,
-                 {options_argument(args, 2), [r = rows.rows, out = out.data](const Options& options) {
-                    return similarity::mean(r, out, options);
-                  }});
-  });
+  return over_rows<double>(
+      info, "meanRow", [](const Rows& rows) { return rows.dim; }, similarity::mean);
 }
 
 }  // namespace
@@ -163,6 +172,7 @@ void export_similarity(Napi::Env env, Napi::Object exports) {
   add("similarityTopKFile", top_k_file);
   add("similarityRank", rank);
   add("normaliseRows", normalise_rows);
+  add("rowNorms", row_norms);
   add("meanRow", mean_row);
 }
 

@@ -111,6 +111,13 @@ export interface SimilarityBinding {
     options: NativeSimilarityOptions,
     cancel: Int32Array | null,
   ): Promise<void>;
+  /** out: rows. */
+  rowNorms(
+    rows: NativeRows,
+    out: Float64Array,
+    options: NativeSimilarityOptions,
+    cancel: Int32Array | null,
+  ): Promise<void>;
   /** out: dim. The mean of the unit rows for cosine, of the rows for dot. */
   meanRow(
     rows: NativeRows,

@@ -52,6 +52,19 @@ export async function normalizeRows(
   return { data, rows: given.rows, dim: given.dim };
 }
 
+/** The Euclidean length of every row, in float64. */
+export async function rowNorms(
+  rows: AnyRows,
+  options: Omit<SimilarityOptions, 'metric'> = {},
+): Promise<Float64Array> {
+  checkKeys(options, ['threads', 'signal']);
+  const given = checkedRows(rows, 'rows');
+  const resolved = resolveOptions(options, 'exact');
+  const out = new Float64Array(given.rows);
+  await callNative(options.signal, (cancel) => native().rowNorms(given, out, resolved, cancel));
+  return out;
+}
+
 /** The mean of all rows, in float64. No rows: zeros. */
 export async function meanRow(
   rows: AnyRows,

@@ -6,7 +6,7 @@ import { DiptychError } from '#diptych/errors.js';
 import { cosineSimilarity } from '#diptych/similarity/cosine.js';
 import { openCorpus, prepareCorpus } from '#diptych/similarity/corpus.js';
 import { rangeSearch, similarPairs } from '#diptych/similarity/range.js';
-import { centroid, meanRow, normalizeRows, rank } from '#diptych/similarity/reduce.js';
+import { centroid, meanRow, normalizeRows, rank, rowNorms } from '#diptych/similarity/reduce.js';
 import { topK } from '#diptych/similarity/topk.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'diptych-'));
@@ -60,6 +60,7 @@ describe('wrong rows are BAD_INPUT', () => {
     expect(await codeOf(() => rangeSearch(good, any(bad), 0.5))).toBe('BAD_INPUT');
     expect(await codeOf(() => prepareCorpus(any(bad)))).toBe('BAD_INPUT');
     expect(await codeOf(() => normalizeRows(any(bad)))).toBe('BAD_INPUT');
+    expect(await codeOf(() => rowNorms(any(bad)))).toBe('BAD_INPUT');
     expect(await codeOf(() => meanRow(any(bad)))).toBe('BAD_INPUT');
   });
 
@@ -216,7 +217,7 @@ test('rank orders given candidates as topK would', async () => {
   expect(await codeOf(() => rank(queries, corpus, Int32Array.of(1, 2)))).toBe('BAD_INPUT');
 });
 
-test('unit rows, means and centroids', async () => {
+test('unit rows, lengths, means and centroids', async () => {
   const given = { data: Float32Array.of(3, 4, 0, 0, 0, -2), rows: 3, dim: 2 };
   expect(Array.from((await normalizeRows(given)).data)).toEqual([
     Math.fround(0.6),
@@ -226,6 +227,8 @@ test('unit rows, means and centroids', async () => {
     0,
     -1,
   ]);
+  expect(Array.from(await rowNorms(given))).toEqual([5, 0, 2]);
+  expect(await codeOf(() => rowNorms({ data: Float32Array.of(1, NaN), rows: 2, dim: 1 }))).toBe('BAD_INPUT');
   expect(Array.from(await meanRow(given))).toEqual([1, 4 / 3 - 2 / 3].map((v) => expect.closeTo(v, 12)));
   const middle = await centroid(given);
   const length = Math.hypot(0.6, -0.2);
