@@ -119,18 +119,25 @@ function usualChange(pairs: readonly (readonly [BenchResult, BenchResult])[]): n
   return 1 - Math.exp(-3 * deviation);
 }
 
-/** How much faster the machine itself was: the median change of the limits and peers of the case. */
+/** The kernel that all others are judged by: plain C++ that nobody tunes. */
+const CONTROL = 'reference';
+
+/**
+ * How much faster the machine itself was: the median change of the limits and peers of the case, or of the reference
+ * kernel where it has none.
+ */
 function driftOf(
   then: readonly BenchResult[],
   now: ReadonlyMap<string, BenchResult>,
   name: string,
 ): number | null {
-  const changes = then
-    .filter((one) => one.role !== 'own' && `${one.suite} / ${one.case}` === name)
-    .flatMap((one) => {
-      const later = now.get(key(one));
-      return later === undefined ? [] : [median(speeds(later)) / median(speeds(one))];
-    });
+  const ofCase = then.filter((one) => `${one.suite} / ${one.case}` === name);
+  const others = ofCase.filter((one) => one.role !== 'own');
+  const controls = others.length > 0 ? others : ofCase.filter((one) => one.subject === CONTROL);
+  const changes = controls.flatMap((one) => {
+    const later = now.get(key(one));
+    return later === undefined ? [] : [median(speeds(later)) / median(speeds(one))];
+  });
   return changes.length === 0 ? null : median(changes);
 }
 
@@ -173,7 +180,7 @@ export function compareReports(
   });
   const least = Math.max(threshold, busy ? usualChange(pairs) : 0);
   const comparisons = pairs.map(([one, later]) => {
-    const drift = driftOf(old.results, now, `${one.suite} / ${one.case}`);
+    const drift = one.subject === CONTROL ? null : driftOf(old.results, now, `${one.suite} / ${one.case}`);
     const work = busy ? workChange(one, later) : null;
     const { suite, case: name, subject } = one;
     return { suite, case: name, subject, ...judge(speeds(one), speeds(later), drift, work, least) };

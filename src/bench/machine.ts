@@ -62,6 +62,14 @@ function machineTicks(): Ticks | null {
   return { total: used + idle + wait + steal, used, steal };
 }
 
+/** Ticks of /proc in a second: USER_HZ, 100 on every Linux that Node.js runs on. */
+const TICKS_PER_SECOND = 100;
+
+/** Seconds of all cores that the hypervisor gave to others so far; 0 where that is not told. */
+export function stolenSeconds(): number {
+  return (machineTicks()?.steal ?? 0) / TICKS_PER_SECOND;
+}
+
 /** CPU time of this process and its ended children, in ticks. Living children are counted when they end. */
 function ownTicks(): number {
   const fields = read('/proc/self/stat')?.split(') ')[1]?.split(' ') ?? [];

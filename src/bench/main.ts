@@ -155,12 +155,18 @@ export function benchCommand(done: (exitCode: ExitCode) => void): Command {
     });
   command
     .command('fill <results> <page>')
-    .description('put the tables between the <!-- bench:tables --> (or --ratios) markers of a Markdown page')
-    .option('--ratios', 'only the ratios, between <!-- bench:ratios --> markers')
-    .action(async (file: string, page: string, flags: { ratios?: boolean }) => {
+    .description(
+      'put the tables between two lines of a Markdown page, <!-- bench:tables --> and <!-- /bench:tables -->',
+    )
+    .option('--ratios', 'only the ratios, between lines that say ratios instead of tables')
+    .option('--marker <name>', 'another name for the lines, for pages with tables of several records')
+    .action(async (file: string, page: string, flags: { ratios?: boolean; marker?: string }) => {
       const report = await load(file);
-      if (flags.ratios === true) await fillMarkers(page, 'ratios', markdownRatios(report, file));
-      else await fillMarkers(page, 'tables', markdownReport(report, file));
+      const [name, text] =
+        flags.ratios === true
+          ? ['ratios', markdownRatios(report, file)]
+          : ['tables', markdownReport(report, file)];
+      await fillMarkers(page, flags.marker ?? name, text);
       done(0);
     });
   return command;

@@ -6,6 +6,7 @@ import { AbsentError, type Host } from './host.js';
 import type { HostPool } from './host-pool.js';
 import { meets, type BenchAbsence, type BenchRatio, type BenchResult, type CaseResult } from './records.js';
 import type { RunReply } from './protocol.js';
+import { stolenSeconds } from './machine.js';
 import { median, medianInterval, pairedRatio, quantile } from './statistics.js';
 import type { Bar, BenchSettings, CasePlan, LimitPlan, SubjectPlan } from './types.js';
 
@@ -22,11 +23,19 @@ interface Opened {
   /** CPU seconds of an iteration, one per sample, where the host tells them. */
   readonly cpu: number[];
   spent: number;
+  retaken: number;
 }
 
 /** Longest that one subject is measured for, with at least this many samples by then. */
 const ENOUGH_SECONDS = 5;
 const ENOUGH_SAMPLES = 3;
+
+/** Share of a sample that the hypervisor may give to others before the sample is taken again ... */
+const STOLEN_SHARE = 0.03;
+/** ... at most this often, and this often for all samples of a subject, and only where that costs little. */
+const RETAKES = 4;
+const ALL_RETAKES = 20;
+const RETAKEN_SECONDS = 2;
 
 /**
  * Runs one case: opens every subject, compares their results, warms them up, then takes one sample of each in
@@ -56,7 +65,17 @@ export async function measureCase(
     try {
       const host = await hosts.get(subject.host);
       const job = await host.open(subject.job, subject.params);
-      opened.push({ plan: subject, host, ...job, check: '', iterations: 1, samples: [], cpu: [], spent: 0 });
+      opened.push({
+        plan: subject,
+        host,
+        ...job,
+        check: '',
+        iterations: 1,
+        samples: [],
+        cpu: [],
+        spent: 0,
+        retaken: 0,
+      });
     } catch (thrown) {
       leaveOut(subject.name, thrown);
     }
@@ -177,8 +196,26 @@ async function sampleInTurn(
     if (waiting.length === 0) return;
     for (const one of waiting) {
       throwIfAborted(signal);
-      one.samples.push(...(await sampleOnce(tasks.get(one))));
+      one.samples.push(...(await undisturbed(one, () => sampleOnce(tasks.get(one)))));
     }
+  }
+}
+
+/** A sample that was not stolen from: one that was says how busy the hypervisor is, not how fast the subject. */
+async function undisturbed(
+  one: Opened,
+  sample: () => Promise<readonly number[]>,
+): Promise<readonly number[]> {
+  for (let left = RETAKES; ; left--) {
+    const { spent } = one;
+    const stolen = stolenSeconds();
+    const found = await sample();
+    const took = one.spent - spent;
+    if (stolenSeconds() - stolen <= STOLEN_SHARE * took) return found;
+    if (left === 0 || one.retaken === ALL_RETAKES || took > RETAKEN_SECONDS) return found;
+    one.spent = spent;
+    one.cpu.length = Math.min(one.cpu.length, one.samples.length);
+    one.retaken++;
   }
 }
 
@@ -216,6 +253,7 @@ function result(plan: CasePlan, one: Opened): BenchResult {
     samples: values.length,
     values: values.map((value) => Number(value.toPrecision(7))),
     ...(one.cpu.length === 0 ? {} : { cpu: one.cpu.map((value) => Number(value.toPrecision(7))) }),
+    ...(one.retaken === 0 ? {} : { retaken: one.retaken }),
     check: one.check,
     settings: one.settings,
     versions: one.host.versions,

@@ -24,6 +24,8 @@ export interface BenchResult {
   readonly values: readonly number[];
   /** CPU seconds of an iteration for each sample, all threads together, where they are known. */
   readonly cpu?: readonly number[];
+  /** Samples thrown away and taken again, because the hypervisor gave the core to others meanwhile. */
+  readonly retaken?: number;
   /** What the correctness check found. */
   readonly check: string;
   /** How the engine was set up, and its version. */

@@ -39,18 +39,19 @@ export function markdownRatios(report: BenchReport, source: string): string {
 }
 
 /**
- * Puts `text` between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` of a Markdown file.
- * Throws BAD_INPUT where the file has no such markers.
+ * Puts `text` between the lines `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` of a Markdown file; a mention of them
+ * within a line is none. Throws BAD_INPUT where the file has no such lines.
  */
 export async function fillMarkers(file: string, name: string, text: string): Promise<void> {
   const [open, close] = [`<!-- bench:${name} -->`, `<!-- /bench:${name} -->`];
   const page = await readFile(file, 'utf8');
-  const start = page.indexOf(open);
-  const end = page.indexOf(close, start);
+  const lines = page.split('\n');
+  const start = lines.indexOf(open);
+  const end = lines.indexOf(close, start);
   if (start < 0 || end < 0) {
     throw new DiptychError('BAD_INPUT', `has no lines ${open} and ${close} to put the tables between`, {
       input: file,
     });
   }
-  await writeFile(file, `${page.slice(0, start + open.length)}\n${text}${page.slice(end)}`);
+  await writeFile(file, [...lines.slice(0, start + 1), text.trimEnd(), '', ...lines.slice(end)].join('\n'));
 }

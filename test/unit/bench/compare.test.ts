@@ -90,6 +90,20 @@ describe('compare', () => {
     expect(changes(30, 1.25).filter((one) => one === 'faster').length).toBeGreaterThanOrEqual(28);
   });
 
+  test('without limits or peers, the reference kernel tells what the machine itself did', () => {
+    const run = (avx2: number, reference: number): BenchReport => ({
+      ...noisyRun(1, 1),
+      results: [
+        result('avx2', 'own', Array<number>(10).fill(avx2)),
+        result('reference', 'own', Array<number>(10).fill(reference)),
+      ],
+    });
+    const changeOf = (fresh: BenchReport): string | undefined =>
+      compareReports(run(100, 10), fresh, { threshold: 0.05 }).comparisons[0]?.change;
+    expect(changeOf(run(60, 6))).toBe('same');
+    expect(changeOf(run(88, 10))).toBe('slower');
+  });
+
   test('cases of one file only are named, not compared', () => {
     const old = noisyRun(1, 1);
     const fresh = { ...old, results: old.results.map((one) => ({ ...one, case: 'd' })) };
