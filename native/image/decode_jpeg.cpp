@@ -77,8 +77,7 @@ Status with_turbojpeg(const TurboJpeg& api, Bytes bytes, const Options& options,
 
   const int scale = static_cast<int>(request.scale);
   bool failed = api.read_header(handle, bytes.data(), bytes.size()) != 0;
-  failed = (failed && api.error_code(handle) != TurboJpeg::kErrorWarning) ||
-           api.set_scale(handle, {1, scale}) != 0;
+  failed = (failed && !api.only_warned(handle)) || api.set_scale(handle, {1, scale}) != 0;
   if (failed) {
     const std::string why = api.error_text(handle);
     if (!has_end_of_image(bytes, markers.scan_at)) return truncated(bytes.size());
@@ -116,7 +115,7 @@ Status with_turbojpeg(const TurboJpeg& api, Bytes bytes, const Options& options,
   if (result != 0) {
     const bool whole = has_end_of_image(bytes, markers.scan_at);
     const std::string why = api.error_text(handle);
-    if (api.error_code(handle) != TurboJpeg::kErrorWarning) {
+    if (!api.only_warned(handle)) {
       if (!whole) return truncated(bytes.size());
       return Status::fail(Code::image_corrupt, "JPEG cannot be decoded: " + why);
     }

@@ -2,8 +2,10 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <mutex>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -58,6 +60,20 @@ const TurboJpeg* TurboJpeg::get_library() {
     return std::nullopt;
   }();
   return library ? &*library : nullptr;
+}
+
+bool TurboJpeg::only_warned(Handle handle) const {
+  if (error_code(handle) != kErrorWarning) return false;
+  // How libjpeg's warnings begin (JWRN_ in its jerror.h); what came last is what the text says.
+  constexpr std::string_view warnings[] = {"Corrupt JPEG data",
+                                           "Premature end of JPEG",
+                                           "Inconsistent progress",
+                                           "Invalid SOS parameters for sequential",
+                                           "Unknown Adobe color",
+                                           "Warning: ",
+                                           "Application transferred too many"};
+  const std::string_view text = error_text(handle);
+  return std::ranges::any_of(warnings, [&](std::string_view one) { return text.starts_with(one); });
 }
 
 }  // namespace diptych::image

@@ -38,6 +38,11 @@ struct TurboJpeg {
   char* (*error_text)(Handle);
   int (*error_code)(Handle);
 
+  // Whether the call that failed came to its end with nothing worse than warnings. The library's own word for
+  // it, error_code, also says so of a call that was warned first and then gave up, leaving the pixels as they
+  // were.
+  [[nodiscard]] bool only_warned(Handle handle) const;
+
   std::string path;
 
   // Null when no library could be loaded; tried once per process.

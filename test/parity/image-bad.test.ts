@@ -35,6 +35,25 @@ const CODES: Readonly<Record<string, string>> = {
   'random.webp': 'IMAGE_TRUNCATED',
 };
 
+/** The file without its quantisation tables, two stray bytes in the place of each. */
+function withoutTables(jpeg: Buffer): Buffer {
+  const parts = [jpeg.subarray(0, 2)];
+  let at = 2;
+  while (jpeg[at + 1] !== 0xda) {
+    const end = at + 2 + jpeg.readUInt16BE(at + 2);
+    parts.push(jpeg[at + 1] === 0xdb ? Buffer.of(0x11, 0x22) : jpeg.subarray(at, end));
+    at = end;
+  }
+  return Buffer.concat([...parts, jpeg.subarray(at)]);
+}
+
+test('a JPEG that libjpeg warns of first and then gives up is refused, not shown with the pixels of another', async () => {
+  const sound = readFileSync(join(FIXTURES[0] ?? '', 'images', 'photo_444.jpg'));
+  const { failures, indices } = await preprocess([sound, withoutTables(sound)], { workers: 1 });
+  expect(indices).toEqual([0]);
+  expect(failures.map(({ code }) => code)).toEqual(['IMAGE_CORRUPT']);
+});
+
 describe.each(FIXTURES)('broken files of %s', (folder) => {
   const list = JSON.parse(readFileSync(join(folder, 'bad/bad.json'), 'utf8')) as {
     readonly files: readonly BadFile[];
