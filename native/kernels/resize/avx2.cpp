@@ -53,9 +53,9 @@ struct Wide {
     const __m128i first = _mm256_castsi256_si128(bytes);
     const __m128i second = _mm256_extracti128_si256(bytes, 1);
     _mm_storel_epi64(reinterpret_cast<__m128i*>(rows[0] + offset), first);
-    _mm_storeh_pd(reinterpret_cast<double*>(rows[1] + offset), _mm_castsi128_pd(first));
+    _mm_storeh_pi(reinterpret_cast<__m64*>(rows[1] + offset), _mm_castsi128_ps(first));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(rows[2] + offset), second);
-    _mm_storeh_pd(reinterpret_cast<double*>(rows[3] + offset), _mm_castsi128_pd(second));
+    _mm_storeh_pi(reinterpret_cast<__m64*>(rows[3] + offset), _mm_castsi128_ps(second));
   }
   static void widen_pairs(Vector a, Vector b, Vector out[4]) noexcept {
     const Vector zero = _mm256_setzero_si256();
