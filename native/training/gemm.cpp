@@ -62,7 +62,7 @@ void multiply(const Variant& kernel, Strided a, std::size_t rows, const Panels& 
       const std::size_t filled = std::min(width, columns - at);
       for (std::size_t i = 0; i < rows; i += kernel.tile_rows) {
         const std::size_t some = std::min(kernel.tile_rows, rows - i);
-        kernel.tile(some, part, a.data + i * a.row + from * a.column, a.row, a.column, panel, tile);
+        kernel.tile(some, part, a.data + i * a.row + from * a.column, a.row, a.column, panel, width, tile);
         for (std::size_t r = 0; r < some; ++r) {
           float* to = out + (i + r) * out_row + at;
           const float* sums = tile + r * width;

@@ -47,46 +47,75 @@ struct Group {
 
 class Pass {
  public:
-  Pass(const LogisticProblem& problem, std::span<const double> weights, const Panels& panels,
+  Pass(const LogisticProblem& problem, const float* weights, const Panels& panels,
        std::span<const double> intercepts)
       : problem_(problem), weights_(weights), panels_(panels), intercepts_(intercepts) {}
 
   void run(std::size_t from, std::size_t to, Group& group) const {
-    const auto& kernel = kernels::linear::active();
-    const std::size_t dim = problem_.dim;
     const std::size_t classes = problem_.classes;
-    group.gradient.assign(weights_.size(), 0.0);
+    group.gradient.assign(classes * (problem_.dim + 1), 0.0);
     std::vector<float> logits(kBlock * classes);
-    std::vector<float> sums(classes * dim);
+    std::vector<float> panel(kBlock * kernel_.width);
     std::vector<double> powers(classes);
-    Panels rows;
     for (std::size_t at = from; at < to; at += kBlock) {
       const std::size_t count = std::min(kBlock, to - at);
-      const float* x = problem_.rows.data() + at * dim;
-      multiply(kernel, {x, dim, 1}, count, panels_, 0, classes, logits.data(), classes, false);
+      products(at, count, logits.data());
       for (std::size_t i = 0; i < count; ++i) {
         float* row = logits.data() + i * classes;
         group.loss += softmax_residual(row, intercepts_.data(), classes,
                                        static_cast<std::size_t>(problem_.labels[at + i]), powers.data());
         for (std::size_t c = 0; c < classes; ++c)
-          group.gradient[c * (dim + 1) + dim] += static_cast<double>(row[c]);
+          group.gradient[c * (problem_.dim + 1) + problem_.dim] += static_cast<double>(row[c]);
       }
-      if (!rows.pack(kernel, {x, dim, 1}, count, dim)) {
-        group.out_of_memory = true;
-        return;
-      }
-      multiply(kernel, {logits.data(), 1, classes}, classes, rows, 0, dim, sums.data(), dim, false);
-      for (std::size_t c = 0; c < classes; ++c) {
-        double* to_row = group.gradient.data() + c * (dim + 1);
-        const float* sum = sums.data() + c * dim;
-        for (std::size_t j = 0; j < dim; ++j) to_row[j] += static_cast<double>(sum[j]);
-      }
+      for (std::size_t j = 0; j < problem_.dim; j += kernel_.width)
+        add_gradient(at, count, j, logits.data(), panel.data(), group.gradient.data());
     }
   }
 
  private:
+  // Rows times weights, without the intercepts.
+  void products(std::size_t at, std::size_t count, float* logits) const noexcept {
+    const float* x = problem_.rows.data() + at * problem_.dim;
+    if (weights_ != nullptr) {
+      kernel_.dots(count, problem_.classes, problem_.dim, x, weights_, logits);
+    } else {
+      multiply(kernel_, {x, problem_.dim, 1}, count, panels_, 0, problem_.classes, logits, problem_.classes,
+               false);
+    }
+  }
+
+  // gradient[:, j .. j + width) += residuals^T rows.
+  void add_gradient(std::size_t at, std::size_t count, std::size_t j, const float* residuals, float* panel,
+                    double* gradient) const noexcept {
+    alignas(64) float tile[kernels::linear::kMostTile];
+    const std::size_t dim = problem_.dim;
+    const std::size_t classes = problem_.classes;
+    const std::size_t width = kernel_.width;
+    const std::size_t filled = std::min(width, dim - j);
+    const float* from = problem_.rows.data() + at * dim + j;
+    std::size_t stride = dim;
+    // The rows are read where they are, unless that is past their end or happens often.
+    if (filled < width || classes > kernel_.tile_rows) {
+      for (std::size_t i = 0; i < count; ++i) {
+        std::copy_n(from + i * dim, filled, panel + i * width);
+        std::fill(panel + i * width + filled, panel + (i + 1) * width, 0.0f);
+      }
+      from = panel;
+      stride = width;
+    }
+    for (std::size_t first = 0; first < classes; first += kernel_.tile_rows) {
+      const std::size_t some = std::min(kernel_.tile_rows, classes - first);
+      kernel_.tile(some, count, residuals + first, 1, classes, from, stride, tile);
+      for (std::size_t c = 0; c < some; ++c) {
+        double* to = gradient + (first + c) * (dim + 1) + j;
+        for (std::size_t k = 0; k < filled; ++k) to[k] += static_cast<double>(tile[c * width + k]);
+      }
+    }
+  }
+
+  const kernels::linear::Variant& kernel_ = kernels::linear::active();
   const LogisticProblem& problem_;
-  std::span<const double> weights_;
+  const float* weights_;  // null: as panels
   const Panels& panels_;
   std::span<const double> intercepts_;
 };
@@ -105,8 +134,10 @@ Status logistic_loss(const LogisticProblem& problem, std::span<const double> wei
       narrow[c * dim + j] = static_cast<float>(weights[c * (dim + 1) + j]);
     intercepts[c] = weights[c * (dim + 1) + dim];
   }
+  const auto& kernel = kernels::linear::active();
+  const bool has_few_classes = classes < kernel.width;
   Panels panels;
-  if (!panels.pack(kernels::linear::active(), {narrow.data(), 1, dim}, dim, classes))
+  if (!has_few_classes && !panels.pack(kernel, {narrow.data(), 1, dim}, dim, classes))
     return {Code::out_of_memory, {}};
 
   const std::size_t count = problem.labels.size();
@@ -114,7 +145,7 @@ Status logistic_loss(const LogisticProblem& problem, std::span<const double> wei
   const std::size_t affordable = std::max<std::size_t>(2, kGroupBytes / (weights.size() * sizeof(double)));
   const std::size_t groups = std::max<std::size_t>(1, std::min({blocks, kMostGroups, affordable}));
   std::vector<Group> parts(groups);
-  const Pass pass(problem, weights, panels, intercepts);
+  const Pass pass(problem, has_few_classes ? narrow.data() : nullptr, panels, intercepts);
   std::atomic<bool> stopped{false};
   base::ThreadPool::shared().for_each(groups, threads, [&](std::size_t g) {
     if (stopped.load(std::memory_order_relaxed) || cancelled()) {

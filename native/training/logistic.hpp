@@ -18,8 +18,9 @@ struct LogisticProblem {
 };
 
 // weights and gradient: classes x (dim + 1), the intercept last. `loss` receives the sum over the rows of the
-// cross-entropy of softmax(W x + b), `gradient` its gradient. Products in float32 (sums of at most 512),
-// softmax and everything that is added over rows in float64, in an order that does not depend on `threads`.
+// cross-entropy of softmax(W x + b), `gradient` its gradient. Products in float32 (about 512 numbers an
+// accumulator), softmax and everything that is added over blocks of rows in float64, in an order that does
+// not depend on `threads`.
 [[nodiscard]] base::Status logistic_loss(const LogisticProblem& problem, std::span<const double> weights,
                                          std::span<double> gradient, std::size_t threads,
                                          const std::function<bool()>& cancelled, double* loss);

@@ -68,6 +68,49 @@ TEST("linear: products of every shape, transposed or not") {
   });
 }
 
+TEST("linear: dot products of every shape, and nothing beyond them") {
+  each_variant([](const Variant& kernel) {
+    Random random(3);
+    for (const std::size_t rows : {0u, 1u, 3u, 4u, 5u, 11u}) {
+      for (const std::size_t columns : {1u, 2u, 4u, 5u, 6u, 10u, 31u}) {
+        for (const std::size_t depth : {1u, 3u, 4u, 7u, 8u, 15u, 16u, 17u, 100u, 512u, 1153u}) {
+          const auto a = numbers(random, rows * depth, -1, 1);
+          const auto b = numbers(random, columns * depth, -1, 1);
+          std::vector<float> out(rows * columns + 1, 5.0f);
+          kernel.dots(rows, columns, depth, a.data(), b.data(), out.data());
+          CHECK_EQUAL(out[rows * columns], 5.0f);
+          for (std::size_t i = 0; i < rows * columns; ++i) {
+            double sum = 0;
+            for (std::size_t k = 0; k < depth; ++k)
+              sum += double{a[i / columns * depth + k]} * double{b[i % columns * depth + k]};
+            CHECK(std::abs(double{out[i]} - sum) <= double{bound(depth)} * std::sqrt(double(depth)));
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST("linear: a tile reads its panel where the rows lie") {
+  each_variant([](const Variant& kernel) {
+    Random random(4);
+    const std::size_t depth = 33;
+    const std::size_t stride = kernel.width + 7;
+    const auto a = numbers(random, kernel.tile_rows * depth, -1, 1);
+    const auto apart = numbers(random, (depth - 1) * stride + kernel.width, -1, 1);
+    std::vector<float> panel(depth * kernel.width);
+    for (std::size_t i = 0; i < panel.size(); ++i)
+      panel[i] = apart[i / kernel.width * stride + i % kernel.width];
+    for (std::size_t rows = 1; rows <= kernel.tile_rows; ++rows) {
+      std::vector<float> expected(rows * kernel.width);
+      std::vector<float> out(rows * kernel.width);
+      kernel.tile(rows, depth, a.data(), 1, kernel.tile_rows, panel.data(), kernel.width, expected.data());
+      kernel.tile(rows, depth, a.data(), 1, kernel.tile_rows, apart.data(), stride, out.data());
+      CHECK(out == expected);
+    }
+  });
+}
+
 TEST("linear: exp is right to 3e-7 from -87 to 88, and 0 below") {
   each_variant([](const Variant& kernel) {
     Random random(2);

@@ -12,6 +12,7 @@ struct V {
   static void store(float* p, Type x) noexcept { _mm512_storeu_ps(p, x); }
   static Type set(float x) noexcept { return _mm512_set1_ps(x); }
   static Type fma(Type a, Type b, Type c) noexcept { return _mm512_fmadd_ps(a, b, c); }
+  static float sum(Type x) noexcept { return _mm512_reduce_add_ps(x); }
   static Type mul(Type a, Type b) noexcept { return _mm512_mul_ps(a, b); }
   static Type min(Type a, Type b) noexcept { return _mm512_min_ps(a, b); }
   static Type max(Type a, Type b) noexcept { return _mm512_max_ps(a, b); }
@@ -31,7 +32,7 @@ struct V {
 
 namespace diptych::kernels::linear {
 
-constinit const Variant avx512_variant{"avx512", Family::avx512,   needs_avx512, 12,
-                                       32,       tile_rows<12, 2>, exp_row,      exp_columns};
+constinit const Variant avx512_variant{"avx512",         Family::avx512,    needs_avx512, 12,         32,
+                                       tile_rows<12, 2>, dots_blocks<4, 5>, exp_row,      exp_columns};
 
 }  // namespace diptych::kernels::linear

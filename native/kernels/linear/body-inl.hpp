@@ -11,7 +11,7 @@ namespace {
 
 template <std::size_t kRows, std::size_t kVectors>
 void tile_of(std::size_t depth, const float* a, std::size_t a_row, std::size_t a_k, const float* panel,
-             float* out) noexcept {
+             std::size_t panel_row, float* out) noexcept {
   typename V::Type sums[kRows][kVectors];
   for (std::size_t i = 0; i < kRows; ++i) {
     for (std::size_t v = 0; v < kVectors; ++v) sums[i][v] = V::set(0.0f);
@@ -24,7 +24,7 @@ void tile_of(std::size_t depth, const float* a, std::size_t a_row, std::size_t a
       for (std::size_t v = 0; v < kVectors; ++v) sums[i][v] = V::fma(x, b[v], sums[i][v]);
     }
     a += a_k;
-    panel += kVectors * V::kWidth;
+    panel += panel_row;
   }
   for (std::size_t i = 0; i < kRows; ++i) {
     for (std::size_t v = 0; v < kVectors; ++v) V::store(out + (i * kVectors + v) * V::kWidth, sums[i][v]);
@@ -33,11 +33,74 @@ void tile_of(std::size_t depth, const float* a, std::size_t a_row, std::size_t a
 
 template <std::size_t kRows, std::size_t kVectors>
 void tile_rows(std::size_t rows, std::size_t depth, const float* a, std::size_t a_row, std::size_t a_k,
-               const float* panel, float* out) noexcept {
+               const float* panel, std::size_t panel_row, float* out) noexcept {
   if (rows == kRows) {
-    tile_of<kRows, kVectors>(depth, a, a_row, a_k, panel, out);
+    tile_of<kRows, kVectors>(depth, a, a_row, a_k, panel, panel_row, out);
   } else if constexpr (kRows > 1) {
-    tile_rows<kRows - 1, kVectors>(rows, depth, a, a_row, a_k, panel, out);
+    tile_rows<kRows - 1, kVectors>(rows, depth, a, a_row, a_k, panel, panel_row, out);
+  }
+}
+
+typename V::Type load_part(const float* from, std::size_t count) noexcept {
+  float copy[V::kWidth] = {};
+  std::memcpy(copy, from, count * sizeof(float));
+  return V::load(copy);
+}
+
+template <std::size_t kRows, std::size_t kColumns>
+void dots_of(std::size_t depth, const float* a, const float* b, float* out, std::size_t out_row) noexcept {
+  typename V::Type sums[kRows][kColumns];
+  for (std::size_t i = 0; i < kRows; ++i) {
+    for (std::size_t j = 0; j < kColumns; ++j) sums[i][j] = V::set(0.0f);
+  }
+  const auto step = [&](auto load) {
+    typename V::Type x[kRows];
+    for (std::size_t i = 0; i < kRows; ++i) x[i] = load(a + i * depth);
+    for (std::size_t j = 0; j < kColumns; ++j) {
+      const auto y = load(b + j * depth);
+      for (std::size_t i = 0; i < kRows; ++i) sums[i][j] = V::fma(x[i], y, sums[i][j]);
+    }
+  };
+  const std::size_t whole = depth / V::kWidth * V::kWidth;
+  for (std::size_t k = 0; k < whole; k += V::kWidth) {
+    // The rows behind these: the hardware's prefetcher stops at the end of each page, which is two rows of
+    // 512.
+    for (std::size_t i = 0; i < kRows; ++i) __builtin_prefetch(a + (kRows + i) * depth + k);
+    step([k](const float* from) noexcept { return V::load(from + k); });
+  }
+  if (whole < depth) {
+    step([whole, depth](const float* from) noexcept { return load_part(from + whole, depth - whole); });
+  }
+  for (std::size_t i = 0; i < kRows; ++i) {
+    for (std::size_t j = 0; j < kColumns; ++j) out[i * out_row + j] = V::sum(sums[i][j]);
+  }
+}
+
+template <std::size_t kRows, std::size_t kColumns>
+void dots_columns(std::size_t columns, std::size_t depth, const float* a, const float* b, float* out,
+                  std::size_t out_row) noexcept {
+  if (columns == kColumns) {
+    dots_of<kRows, kColumns>(depth, a, b, out, out_row);
+  } else if constexpr (kColumns > 1) {
+    dots_columns<kRows, kColumns - 1>(columns, depth, a, b, out, out_row);
+  }
+}
+
+// kRows x kColumns accumulators, kRows + 1 operands: what the registers hold.
+template <std::size_t kRows, std::size_t kColumns>
+void dots_blocks(std::size_t rows, std::size_t columns, std::size_t depth, const float* a, const float* b,
+                 float* out) noexcept {
+  std::size_t i = 0;
+  for (; i + kRows <= rows; i += kRows) {
+    for (std::size_t j = 0; j < columns; j += kColumns) {
+      const std::size_t some = columns - j < kColumns ? columns - j : kColumns;
+      dots_columns<kRows, kColumns>(some, depth, a + i * depth, b + j * depth, out + i * columns + j,
+                                    columns);
+    }
+  }
+  if constexpr (kRows > 1) {
+    if (i < rows)
+      dots_blocks<kRows - 1, kColumns>(rows - i, columns, depth, a + i * depth, b, out + i * columns);
   }
 }
 
@@ -63,12 +126,6 @@ void for_vectors(std::size_t count, Step step) noexcept {
   std::size_t i = 0;
   for (; i + V::kWidth <= count; i += V::kWidth) step(i, V::kWidth);
   if (i < count) step(i, count - i);
-}
-
-typename V::Type load_part(const float* from, std::size_t count) noexcept {
-  float copy[V::kWidth] = {};
-  std::memcpy(copy, from, count * sizeof(float));
-  return V::load(copy);
 }
 
 void store_part(float* to, std::size_t count, typename V::Type value) noexcept {

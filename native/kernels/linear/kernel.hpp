@@ -1,9 +1,13 @@
-// The two loops that training stands on: a block of a matrix product, and exp over a row.
+// The loops that training stands on: blocks of a matrix product, and exp over a row.
 //
-// tile: out[i, j] = sum over k of a[i * a_row + k * a_k] * panel[k * width + j], i < rows <= tile_rows,
-// j < width. float32 FMA in one accumulator per element, so |error| <= depth * 2^-24 * sum |a * b|: callers
-// keep depth at 512 and add up longer sums themselves. Reads exactly what the formula names; `panel` is zero
-// padded.
+// tile: out[i, j] = sum over k of a[i * a_row + k * a_k] * panel[k * panel_row + j], i < rows <= tile_rows,
+// j < width (out's rows are `width` long). float32 FMA in one accumulator per element, so
+// |error| <= depth * 2^-24 * sum |a * b|: callers keep depth at 512 and add up longer sums themselves. Reads
+// exactly what the formula names.
+//
+// dots: out[i * columns + j] = sum over k of a[i * depth + k] * b[j * depth + k], i < rows, j < columns. For
+// a few columns, which would leave most of a tile empty. float32 FMA, as many accumulators per element as a
+// vector has lanes, so |error| <= (depth / lanes + lanes) * 2^-24 * sum |a * b|.
 //
 // exp_row: out[i] = exp(in[i] * factor + shift), result the sum of out in float64.
 // exp_columns: out[i] = exp(in[i] * factor - shifts[i]).
@@ -27,7 +31,9 @@ struct Variant {
   std::size_t tile_rows;
   std::size_t width;
   void (*tile)(std::size_t rows, std::size_t depth, const float* a, std::size_t a_row, std::size_t a_k,
-               const float* panel, float* out) noexcept;
+               const float* panel, std::size_t panel_row, float* out) noexcept;
+  void (*dots)(std::size_t rows, std::size_t columns, std::size_t depth, const float* a, const float* b,
+               float* out) noexcept;
   double (*exp_row)(const float* in, std::size_t count, float factor, float shift, float* out) noexcept;
   void (*exp_columns)(const float* in, std::size_t count, float factor, const float* shifts,
                       float* out) noexcept;

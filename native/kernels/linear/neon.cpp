@@ -12,6 +12,7 @@ struct V {
   static void store(float* p, Type x) noexcept { vst1q_f32(p, x); }
   static Type set(float x) noexcept { return vdupq_n_f32(x); }
   static Type fma(Type a, Type b, Type c) noexcept { return vfmaq_f32(c, a, b); }
+  static float sum(Type x) noexcept { return vaddvq_f32(x); }
   static Type mul(Type a, Type b) noexcept { return vmulq_f32(a, b); }
   static Type min(Type a, Type b) noexcept { return vminq_f32(a, b); }
   static Type max(Type a, Type b) noexcept { return vmaxq_f32(a, b); }
@@ -32,7 +33,7 @@ struct V {
 
 namespace diptych::kernels::linear {
 
-constinit const Variant neon_variant{"neon", Family::neon,    CpuFeature::neon, 8,
-                                     8,      tile_rows<8, 2>, exp_row,          exp_columns};
+constinit const Variant neon_variant{"neon",          Family::neon,      CpuFeature::neon, 8,          8,
+                                     tile_rows<8, 2>, dots_blocks<4, 5>, exp_row,          exp_columns};
 
 }  // namespace diptych::kernels::linear

@@ -10,14 +10,27 @@ constexpr std::size_t kTileRows = 4;
 constexpr std::size_t kWidth = 8;
 
 void tile(std::size_t rows, std::size_t depth, const float* a, std::size_t a_row, std::size_t a_k,
-          const float* panel, float* out) noexcept {
+          const float* panel, std::size_t panel_row, float* out) noexcept {
   for (std::size_t i = 0; i < rows; ++i) {
     for (std::size_t j = 0; j < kWidth; ++j) {
       double sum = 0;
       for (std::size_t k = 0; k < depth; ++k) {
-        sum += static_cast<double>(a[i * a_row + k * a_k]) * static_cast<double>(panel[k * kWidth + j]);
+        sum += static_cast<double>(a[i * a_row + k * a_k]) * static_cast<double>(panel[k * panel_row + j]);
       }
       out[i * kWidth + j] = static_cast<float>(sum);
+    }
+  }
+}
+
+void dots(std::size_t rows, std::size_t columns, std::size_t depth, const float* a, const float* b,
+          float* out) noexcept {
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t j = 0; j < columns; ++j) {
+      double sum = 0;
+      for (std::size_t k = 0; k < depth; ++k) {
+        sum += static_cast<double>(a[i * depth + k]) * static_cast<double>(b[j * depth + k]);
+      }
+      out[i * columns + j] = static_cast<float>(sum);
     }
   }
 }
@@ -42,7 +55,7 @@ void exp_columns(const float* in, std::size_t count, float factor, const float* 
 
 }  // namespace
 
-constinit const Variant reference_variant{"reference", Family::reference, {},         kTileRows, kWidth,
-                                          tile,        exp_row,           exp_columns};
+constinit const Variant reference_variant{"reference", Family::reference, {},         kTileRows, kWidth, tile,
+                                          dots,        exp_row,           exp_columns};
 
 }  // namespace diptych::kernels::linear
