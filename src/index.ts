@@ -93,7 +93,7 @@ export {
   thresholdForShare,
 } from './tasks/metaclip/balance.js';
 export { curatePool } from './tasks/metaclip/curate.js';
-export { EntryMatcher } from './tasks/metaclip/matcher.js';
+export { EntryMatcher, type EntryMatches } from './tasks/metaclip/matcher.js';
 export { bigramInformation, buildLanguageMetadata, buildMetadata } from './tasks/metaclip/metadata.js';
 export {
   classificationMetrics,

@@ -12,6 +12,7 @@ void export_limits(Napi::Env env, Napi::Object exports);
 void export_similarity(Napi::Env env, Napi::Object exports);
 void export_corpus(Napi::Env env, Napi::Object exports);
 void export_map_file(Napi::Env env, Napi::Object exports);
+void export_matching(Napi::Env env, Napi::Object exports);
 void export_training(Napi::Env env, Napi::Object exports);
 
 // Throws KERNEL_UNAVAILABLE when DIPTYCH_KERNEL cannot be honoured: every export that computes calls it

@@ -1,6 +1,7 @@
 /** The addon's functions, as JavaScript sees them: the one description of the boundary. */
 import type { ImageBinding } from './image-binding.js';
 import type { LimitsBinding } from './limits-binding.js';
+import type { MatchingBinding } from './matching-binding.js';
 import type { SimilarityBinding } from './similarity-binding.js';
 import type { TrainingBinding } from './training-binding.js';
 
@@ -15,7 +16,8 @@ export interface CpuInfo {
   readonly active: Readonly<Record<string, string>>;
 }
 
-export interface NativeBinding extends ImageBinding, LimitsBinding, SimilarityBinding, TrainingBinding {
+export interface NativeBinding
+  extends ImageBinding, LimitsBinding, MatchingBinding, SimilarityBinding, TrainingBinding {
   /** Throws KERNEL_UNAVAILABLE (with the names that would do) when DIPTYCH_KERNEL cannot be honoured. */
   cpuInfo(): CpuInfo;
   /** Cores this process may use: the least of affinity and the cgroup's quota, at least 1. */

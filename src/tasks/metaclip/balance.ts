@@ -2,8 +2,11 @@ import { DiptychError } from '../../errors.js';
 
 /** MetaCLIP's balancing: every entry of the tail is kept, one of the head with probability t / count. */
 
+/** Positions of the entries that a text matches, ascending. */
+export type EntryIds = readonly number[] | Int32Array;
+
 /** How many texts match each entry. */
-export function countEntries(matches: Iterable<readonly number[]>, entries: number): Float64Array {
+export function countEntries(matches: Iterable<EntryIds>, entries: number): Float64Array {
   const counts = new Float64Array(entries);
   for (const ids of matches) {
     for (const id of ids) {
@@ -32,16 +35,15 @@ export function entryProbabilities(counts: Float64Array, t: number): Float64Arra
 }
 
 /** MetaCLIP 1: a text is kept as soon as one of its entries, in order, draws below its probability. */
-export function keepsAny(ids: readonly number[], probabilities: Float64Array, random: () => number): boolean {
-  return ids.some((id) => random() < (probabilities[id] ?? 0));
+export function keepsAny(ids: EntryIds, probabilities: Float64Array, random: () => number): boolean {
+  for (const id of ids) {
+    if (random() < (probabilities[id] ?? 0)) return true;
+  }
+  return false;
 }
 
 /** MetaCLIP 2: one draw a pair against the probability that any of its entries keeps it. */
-export function keepsPair(
-  ids: readonly number[],
-  probabilities: Float64Array,
-  random: () => number,
-): boolean {
+export function keepsPair(ids: EntryIds, probabilities: Float64Array, random: () => number): boolean {
   let none = 1;
   for (const id of ids) none *= 1 - (probabilities[id] ?? 0);
   return !(1 - none < random());
@@ -52,7 +54,7 @@ export function keepsPair(
  * Gives the positions of the texts kept, ascending.
  */
 export function keepsOfShard(
-  matches: readonly (readonly number[])[],
+  matches: readonly EntryIds[],
   probabilities: Float64Array,
   random: () => number,
 ): number[] {

@@ -1,37 +1,4 @@
-/** How MetaCLIP lays spaces, so that matching substrings means matching words. */
-
-/** These get a space on both sides. */
-const WRAPPED = new Set([',', '.', ';', ':', '?', '!', '`'].map((mark) => mark.charCodeAt(0)));
-const SPACE = 0x20;
-
-const isBlank = (code: number): boolean => code === 0x09 || code === 0x0a || code === 0x0d;
-
-/** Reused between texts: it grows to the longest one. */
-export class SpacedText {
-  codes = new Uint16Array(1024);
-  length = 0;
-
-  /** " text ", with spaces around , . ; : ? ! ` and instead of tabs and line ends. */
-  set(text: string): void {
-    const most = text.length * 3 + 2;
-    if (this.codes.length < most) this.codes = new Uint16Array(most * 2);
-    const { codes } = this;
-    let at = 0;
-    codes[at++] = SPACE;
-    for (let i = 0; i < text.length; i++) {
-      const code = text.charCodeAt(i);
-      if (WRAPPED.has(code)) {
-        codes[at++] = SPACE;
-        codes[at++] = code;
-        codes[at++] = SPACE;
-      } else {
-        codes[at++] = isBlank(code) ? SPACE : code;
-      }
-    }
-    codes[at++] = SPACE;
-    this.length = at;
-  }
-}
+/** How MetaCLIP pads the strings to look for, so that matching substrings means matching words. */
 
 /** Ranges of scripts written without spaces: CJK, Thai, Lao, Burmese, Khmer, Tibetan. */
 const UNSPACED: readonly (readonly [number, number])[] = [

@@ -12,6 +12,7 @@ import {
   thresholdForShare,
 } from '#diptych/tasks/metaclip/balance.js';
 import { EntryMatcher } from '#diptych/tasks/metaclip/matcher.js';
+import { spacedEntry } from '#diptych/tasks/metaclip/spacing.js';
 import { bigramInformation, buildLanguageMetadata, buildMetadata } from '#diptych/tasks/metaclip/metadata.js';
 import { local } from '../../support/fixtures.js';
 
@@ -65,6 +66,63 @@ describe("matching is MetaCLIP's", () => {
   test('MetaCLIP 2: no spaces in scripts that have none', () => {
     const matcher = new EntryMatcher(golden.script_entries, 'scripts');
     expect(golden.script_texts.map((text) => matcher.match(text))).toEqual(golden.script_matches);
+  });
+});
+
+describe('matching many texts', () => {
+  const random = mersenne(9);
+  const pick = <T>(from: readonly T[]): T => {
+    const found = from[Math.floor(random() * from.length)];
+    if (found === undefined) throw new Error('nothing to pick from');
+    return found;
+  };
+  // Words on both sides of the 4 and 8 units that are compared at once, blanks, marks, scripts, halves of a pair.
+  const words = ['a', 'cat', 'cats', 'horse', 'horsefly', 'horseflies', 'horsefliez', 'x'.repeat(40), ''];
+  const odd = ['猫', '犬の', '\ud83d', '\ude00', '😀', 'ก', '\0', 'a\0', '\uffff'];
+  const join = (parts: readonly string[], least: number, most: number): string =>
+    Array.from({ length: least + Math.floor(random() * (most - least + 1)) }, () => pick(parts)).join(
+      pick([' ', ' ', ' ', '  ', ',', '. ', '\t', '']),
+    );
+  const entries = [...new Set(Array.from({ length: 300 }, () => join([...words, ...odd], 1, 3)))].filter(
+    (entry) => entry !== '',
+  );
+  entries.push(entries[0] ?? '', entries[0] ?? '', 'cat', 'cat');
+  const texts = Array.from({ length: 700 }, () => join([...words, ...odd, ...entries], 0, 12));
+  const spaced = (text: string): string =>
+    ` ${text.replaceAll(/[,.;:?!`]/g, ' $& ').replaceAll(/[\t\n\r]/g, ' ')} `;
+  test.each(['spaces', 'scripts'] as const)(
+    '%s: what a plain search finds, text by text and at once',
+    (rule) => {
+      const padded = entries.map((entry) => spacedEntry(entry, rule));
+      const matcher = new EntryMatcher(entries, rule);
+      const { offsets, ids } = matcher.matchAll(texts);
+      texts.forEach((text, row) => {
+        const whole = spaced(text);
+        const expected = padded.flatMap((entry, id) => (whole.includes(entry) ? [id] : []));
+        expect(Array.from(ids.subarray(offsets[row], offsets[row + 1]))).toEqual(expected);
+      });
+      expect(texts.slice(0, 60).map((text) => matcher.match(text))).toEqual(
+        texts.slice(0, 60).map((_, row) => Array.from(ids.subarray(offsets[row], offsets[row + 1]))),
+      );
+    },
+  );
+  test('more texts than one call of the addon takes, no texts, no entries', () => {
+    const matcher = new EntryMatcher(['b', 'a']);
+    const many = Array.from({ length: 5000 }, (_, row) =>
+      row % 3 === 0 ? 'a' : row % 3 === 1 ? 'a, b' : '',
+    );
+    const { offsets, ids } = matcher.matchAll(many);
+    expect([ids.length, offsets.length, offsets[5000]]).toEqual([5000, 5001, 5000]);
+    expect(Array.from(ids.subarray(offsets[4999], offsets[5000]))).toEqual([0, 1]);
+    expect(matcher.matchAll([])).toEqual({ offsets: Int32Array.of(0), ids: new Int32Array() });
+    expect(new EntryMatcher([]).match('a')).toEqual([]);
+  });
+  test('what is no text is told', () => {
+    const matcher = new EntryMatcher(['a']);
+    expect(() => matcher.matchAll(['a', JSON.parse('7') as string])).toThrow(
+      expect.objectContaining({ code: 'BAD_INPUT' }),
+    );
+    expect(() => new EntryMatcher([''], 'scripts')).toThrow(expect.objectContaining({ code: 'BAD_INPUT' }));
   });
 });
 
