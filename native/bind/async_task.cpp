@@ -40,16 +40,22 @@ void AsyncTask::pin(Napi::Value value) { pinned_.emplace_back(Napi::Reference<Na
 void AsyncTask::cancel_by(Napi::Value flag) {
   if (flag.IsNull() || flag.IsUndefined()) return;
   const auto bytes = typed_array_bytes("cancel", flag, napi_int32_array);
-  if (bytes.size() != sizeof(std::int32_t)) {
-    throw_error(flag.Env(), Code::bad_input, "cancel must have one element");
+  const std::size_t count = bytes.size() / sizeof(std::int32_t);
+  if (count != 1 && count != 2) {
+    throw_error(flag.Env(), Code::bad_input, "cancel must have one element, or two");
   }
   cancel_ = reinterpret_cast<std::int32_t*>(bytes.data());
+  if (count == 2) steps_ = cancel_ + 1;
   pin(flag);
 }
 
 bool AsyncTask::cancelled() const noexcept {
   if (environment_->closing()) return true;
   return cancel_ != nullptr && std::atomic_ref<std::int32_t>(*cancel_).load(std::memory_order_relaxed) != 0;
+}
+
+void AsyncTask::advance() const noexcept {
+  if (steps_ != nullptr) std::atomic_ref<std::int32_t>(*steps_).fetch_add(1, std::memory_order_relaxed);
 }
 
 void AsyncTask::run_item(std::size_t index) noexcept {

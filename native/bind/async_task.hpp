@@ -41,8 +41,8 @@ class AsyncTask {
 
   // Keeps a JavaScript value (a typed array) alive until the task is done.
   void pin(Napi::Value value);
-  // An Int32Array of one element; JavaScript sets it to 1 to stop early. Null or undefined: cannot be
-  // stopped.
+  // An Int32Array of one or two elements: JavaScript sets the first to 1 to stop early, the second counts
+  // steps done. Null or undefined: cannot be stopped.
   void cancel_by(Napi::Value flag);
 
   // Queues `task` as `count` items on up to `width` threads and gives the promise. Call last.
@@ -56,6 +56,8 @@ class AsyncTask {
   virtual Napi::Value result(Napi::Env env) = 0;
   // True once JavaScript or the end of the environment asked to stop: long items look now and then.
   [[nodiscard]] bool cancelled() const noexcept;
+  // Another step is done, for whoever shows progress.
+  void advance() const noexcept;
 
  private:
   void run_item(std::size_t index) noexcept;
@@ -66,6 +68,7 @@ class AsyncTask {
   Environment* environment_ = nullptr;
   std::vector<Napi::Reference<Napi::Value>> pinned_;
   std::int32_t* cancel_ = nullptr;
+  std::int32_t* steps_ = nullptr;
   std::unique_ptr<Napi::Promise::Deferred> deferred_;
   Napi::ThreadSafeFunction notify_;
   std::mutex failure_mutex_;

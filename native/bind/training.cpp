@@ -1,4 +1,4 @@
-// exports: matmul, logisticLoss, contrastiveLoss, nearestCentroids, bf16IsFast, sumByLabel
+// exports: matmul, logisticLoss, contrastiveLoss, contrastiveSteps, nearestCentroids, bf16IsFast, sumByLabel
 // (src/native/training-binding.ts).
 #include <algorithm>
 #include <atomic>
@@ -23,17 +23,19 @@ using base::Status;
 
 constexpr std::size_t kMostSide = std::size_t{1} << 31;
 
-// A task that is one call: `work(cancelled)` on a pool thread (it takes more of them by itself), then
-// `answer`.
+// A task that is one call: `work(cancelled, step)` on a pool thread (it takes more of them by itself), then
+// `answer`. `step` tells of progress.
 class CallTask final : public AsyncTask {
  public:
-  using Work = std::function<Status(const std::function<bool()>&)>;
+  using Cancelled = std::function<bool()>;
+  using Step = std::function<void()>;
+  using Work = std::function<Status(const Cancelled&, const Step&)>;
   using Answer = std::function<Napi::Value(Napi::Env)>;
   CallTask(Work work, Answer answer) : work_(std::move(work)), answer_(std::move(answer)) {}
 
  private:
   Status item(std::size_t) override {
-    return work_([this] { return cancelled(); });
+    return work_([this] { return cancelled(); }, [this] { advance(); });
   }
   Napi::Value result(Napi::Env env) override { return answer_(env); }
   Work work_;
@@ -70,7 +72,7 @@ Napi::Value matmul(const Napi::CallbackInfo& info) {
     const auto out = args.typed<float>(7, "out", product(args, "out", rows, columns));
     const auto threads = args.size(8, "threads", 1, base::ThreadPool::kMaxThreads);
     auto task = std::make_unique<CallTask>(
-        [=](const std::function<bool()>&) -> Status {
+        [=](const CallTask::Cancelled&, const CallTask::Step&) -> Status {
           const auto& kernel = kernels::linear::active();
           const training::Strided left = a_transposed ? training::Strided{a.data.data(), 1, rows}
                                                       : training::Strided{a.data.data(), depth, 1};
@@ -109,7 +111,7 @@ Napi::Value logistic_loss(const Napi::CallbackInfo& info) {
     check_labels(args, labels.data, classes);
     const auto loss = std::make_shared<double>(0.0);
     auto task = std::make_unique<CallTask>(
-        [=](const std::function<bool()>& cancelled) {
+        [=](const CallTask::Cancelled& cancelled, const CallTask::Step&) {
           return training::logistic_loss({rows.data, labels.data, dim, classes}, weights.data, gradient.data,
                                          threads, cancelled, loss.get());
         },
@@ -147,9 +149,10 @@ Napi::Value contrastive_loss(const Napi::CallbackInfo& info) {
     const auto threads = args.size(9, "threads", 1, base::ThreadPool::kMaxThreads);
     const auto outcome = std::make_shared<training::ContrastiveResult>();
     auto task = std::make_unique<CallTask>(
-        [=](const std::function<bool()>& cancelled) {
+        [=](const CallTask::Cancelled& cancelled, const CallTask::Step& step) {
           return training::contrastive_loss(kind, {images.data, texts.data, count, dim}, scale, bias,
-                                            image_gradient, text_gradient, threads, cancelled, outcome.get());
+                                            image_gradient, text_gradient, threads, cancelled, step,
+                                            outcome.get());
         },
         [outcome](Napi::Env env) {
           const auto object = Napi::Object::New(env);
@@ -163,6 +166,18 @@ Napi::Value contrastive_loss(const Napi::CallbackInfo& info) {
     for (const auto& value : pinned) task->pin(value);
     task->cancel_by(args.value(10));
     return AsyncTask::start(info.Env(), std::move(task), 1, 1);
+  });
+}
+
+// contrastiveSteps(kind, count, gradients) -> steps that contrastiveLoss counts in cancel[1]
+Napi::Value contrastive_steps(const Napi::CallbackInfo& info) {
+  return guarded(info, [&] {
+    const Args args(info, "contrastiveSteps", 3);
+    const auto kind =
+        args.string(0, "kind") == "softmax" ? training::Contrast::softmax : training::Contrast::sigmoid;
+    const auto steps =
+        training::contrastive_steps(kind, args.size(1, "count", 1, kMostSide), args.boolean(2, "gradients"));
+    return Napi::Number::New(info.Env(), static_cast<double>(steps));
   });
 }
 
@@ -184,7 +199,7 @@ Napi::Value nearest_centroids(const Napi::CallbackInfo& info) {
     const auto nearest = precision == "bf16" ? training::nearest_centroids_bf16 : training::nearest_centroids;
     const auto threads = args.size(6, "threads", 1, base::ThreadPool::kMaxThreads);
     auto task = std::make_unique<CallTask>(
-        [=](const std::function<bool()>& cancelled) {
+        [=](const CallTask::Cancelled& cancelled, const CallTask::Step&) {
           return nearest(rows.data, dim, centroids.data, labels.data, distances.data, threads, cancelled);
         },
         undefined);
@@ -214,7 +229,7 @@ Napi::Value sum_by_label(const Napi::CallbackInfo& info) {
     const auto threads = args.size(4, "threads", 1, base::ThreadPool::kMaxThreads);
     check_labels(args, labels.data, sums.data.size() / dim);
     auto task = std::make_unique<CallTask>(
-        [=](const std::function<bool()>& cancelled) {
+        [=](const CallTask::Cancelled& cancelled, const CallTask::Step&) {
           return training::sum_by_label(rows.data, dim, labels.data, sums.data, threads, cancelled);
         },
         undefined);
@@ -230,6 +245,7 @@ void export_training(Napi::Env env, Napi::Object exports) {
   exports.Set("matmul", Napi::Function::New(env, matmul, "matmul"));
   exports.Set("logisticLoss", Napi::Function::New(env, logistic_loss, "logisticLoss"));
   exports.Set("contrastiveLoss", Napi::Function::New(env, contrastive_loss, "contrastiveLoss"));
+  exports.Set("contrastiveSteps", Napi::Function::New(env, contrastive_steps, "contrastiveSteps"));
   exports.Set("nearestCentroids", Napi::Function::New(env, nearest_centroids, "nearestCentroids"));
   exports.Set("bf16IsFast", Napi::Function::New(env, bf16_is_fast, "bf16IsFast"));
   exports.Set("sumByLabel", Napi::Function::New(env, sum_by_label, "sumByLabel"));

@@ -177,8 +177,8 @@ class Side {
 // work(block) for all blocks on the pool; the shares are added in order.
 class Runner {
  public:
-  Runner(std::size_t threads, const std::function<bool()>& cancelled)
-      : threads_(threads), cancelled_(cancelled) {}
+  Runner(std::size_t threads, const std::function<bool()>& cancelled, const std::function<void()>& step)
+      : threads_(threads), cancelled_(cancelled), step_(step) {}
 
   template <class Work>
   [[nodiscard]] Status run(std::size_t blocks, Work work, Share* total) const {
@@ -193,6 +193,7 @@ class Runner {
       }
       try {
         shares[block] = work(block);
+        step_();
       } catch (const std::bad_alloc&) {
         no_memory = true;
       }
@@ -211,6 +212,7 @@ class Runner {
  private:
   std::size_t threads_;
   const std::function<bool()>& cancelled_;
+  const std::function<void()>& step_;
 };
 
 Status softmax_loss(const Side& images, const Side& texts, std::size_t count, float scale,
@@ -250,9 +252,15 @@ Status softmax_loss(const Side& images, const Side& texts, std::size_t count, fl
 
 }  // namespace
 
+std::size_t contrastive_steps(Contrast kind, std::size_t count, bool gradients) noexcept {
+  const std::size_t blocks = count <= kSmall ? 0 : (count + kRows - 1) / kRows;
+  return blocks * (kind == Contrast::softmax ? (gradients ? 4 : 2) : (gradients ? 2 : 1));
+}
+
 Status contrastive_loss(Contrast kind, const Pairs& pairs, double scale, double bias,
                         std::span<float> image_gradient, std::span<float> text_gradient, std::size_t threads,
-                        const std::function<bool()>& cancelled, ContrastiveResult* result) {
+                        const std::function<bool()>& cancelled, const std::function<void()>& step,
+                        ContrastiveResult* result) {
   if (pairs.count <= kSmall) {
     small_contrastive_loss(kind, pairs, scale, bias, image_gradient, text_gradient, result);
     return Status::good();
@@ -267,7 +275,7 @@ Status contrastive_loss(Contrast kind, const Pairs& pairs, double scale, double 
   }
   const Side images(pairs.images.data(), pairs.texts.data(), text_columns, pairs.count, dim);
   const Side texts(pairs.texts.data(), pairs.images.data(), image_columns, pairs.count, dim);
-  const Runner runner(threads, cancelled);
+  const Runner runner(threads, cancelled, step);
   const auto factor = static_cast<float>(scale);
   if (kind == Contrast::softmax)
     return softmax_loss(images, texts, pairs.count, factor, image_gradient, text_gradient, runner, result);

@@ -33,11 +33,16 @@ struct ContrastiveResult {
 
 // Gradients (count x dim each) are written where the spans are not empty; scale_gradient and bias_gradient
 // come with the images' gradient. Memory beyond the arguments: a copy of both matrices, and about 2 MB a
-// thread. The result does not depend on `threads`.
+// thread. The result does not depend on `threads`. `step` is called from any thread after each of
+// contrastive_steps() blocks of rows.
 [[nodiscard]] base::Status contrastive_loss(Contrast kind, const Pairs& pairs, double scale, double bias,
                                             std::span<float> image_gradient, std::span<float> text_gradient,
                                             std::size_t threads, const std::function<bool()>& cancelled,
-                                            ContrastiveResult* result);
+                                            const std::function<void()>& step, ContrastiveResult* result);
+
+// CLIP: a pass over the rows and one over the columns for the loss, one each for the gradients. SigLIP: the
+// first pass gives the images' gradient too.
+[[nodiscard]] std::size_t contrastive_steps(Contrast kind, std::size_t count, bool gradients) noexcept;
 
 // Up to this many pairs are worked out in float64 on the calling thread (at most 30 ms at 512 numbers a row).
 inline constexpr std::size_t kSmall = 128;

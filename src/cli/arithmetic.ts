@@ -1,6 +1,7 @@
 import type { Command, OptionValues } from 'commander';
 import type { Model } from '../engine.js';
-import { DiptychError } from '../errors.js';
+import { DiptychError, throwIfAborted } from '../errors.js';
+import type { NamedEmbeddings } from '../pipeline/embed-list.js';
 import type { Failure } from '../pipeline/types.js';
 import type { Features } from '../tasks/features.js';
 import type { Context, Terminal } from './context.js';
@@ -40,6 +41,20 @@ async function prompts(context: Context, model: Model, flag: string): Promise<Fe
   return embedded;
 }
 
+/** Shows that something is being read or embedded: `steps` of them. */
+async function inSteps<T>(context: Context, steps: readonly (() => Promise<T>)[]): Promise<T[]> {
+  const progress = context.progress('arithmetic');
+  progress.total(steps.length);
+  const results: T[] = [];
+  for (const step of steps) {
+    throwIfAborted(context.signal);
+    results.push(await step());
+    progress.update({ done: results.length });
+  }
+  context.endProgress();
+  return results;
+}
+
 async function writeRows(context: Context, rows: Features, what: Record<string, unknown>): Promise<void> {
   const out = context.flags.string('out') ?? '';
   await writeNpy(out, '<f4', [rows.rows, rows.dim], Float32Array.from(rows.data));
@@ -51,25 +66,36 @@ async function writeRows(context: Context, rows: Features, what: Record<string, 
 async function directionOf(context: Context): Promise<ExitCode> {
   const { direction } = await import('../tasks/arithmetic.js');
   await using model = await open(context);
-  const found = direction(await prompts(context, model, 'from'), await prompts(context, model, 'to'));
-  await writeRows(context, found, {});
+  const sides = await inSteps(
+    context,
+    ['from', 'to'].map((side) => () => prompts(context, model, side)),
+  );
+  const [from, to] = sides;
+  if (from === undefined || to === undefined) return 1;
+  await writeRows(context, direction(from, to), {});
   return 0;
 }
 
 async function move(context: Context, source: string): Promise<ExitCode> {
   const { moveAlong } = await import('../tasks/arithmetic.js');
-  const along = await readSet(context.flags.string('along') ?? '');
+  const files = [source, context.flags.string('along') ?? ''];
+  const [rows, along] = await inSteps(
+    context,
+    files.map((file) => () => readSet(file)),
+  );
+  if (rows === undefined || along === undefined) return 1;
   const amount = context.flags.number('amount') ?? 1;
-  await writeRows(context, moveAlong(await readSet(source), along, amount), { amount });
+  await writeRows(context, moveAlong(rows, along, amount), { amount });
   return 0;
 }
 
 async function change(context: Context): Promise<ExitCode> {
   const { flags } = context;
   const { directionalSimilarity } = await import('../tasks/arithmetic.js');
-  const [before, after, from, to] = await Promise.all(
-    ['imagesBefore', 'imagesAfter', 'textsBefore', 'textsAfter'].map((name) =>
-      readSet(flags.string(name) ?? ''),
+  const [before, after, from, to] = await inSteps(
+    context,
+    ['imagesBefore', 'imagesAfter', 'textsBefore', 'textsAfter'].map(
+      (name) => () => readSet(flags.string(name) ?? ''),
     ),
   );
   if (before === undefined || after === undefined || from === undefined || to === undefined) return 1;
@@ -89,9 +115,23 @@ async function rank(context: Context, inputs: readonly string[]): Promise<ExitCo
     .flatMap((one) => (one.trim() === '' ? [] : [one.trim()]));
   if (texts.length === 0)
     throw new DiptychError('BAD_OPTION', 'expected texts separated by |', { input: '--texts' });
-  const images = await joinEmbeddings(
-    embedItems(model, openItems(context, inputs, 'image'), 'image', context.signal),
-  );
+  const progress = context.progress('rank');
+  async function* groups(): AsyncGenerator<NamedEmbeddings, void, undefined> {
+    let [done, failed] = [0, 0];
+    for await (const group of embedItems(
+      model,
+      openItems(context, inputs, 'image'),
+      'image',
+      context.signal,
+    )) {
+      done += group.rows + group.failures.length;
+      failed += group.failures.length;
+      progress.update({ done, failed });
+      yield group;
+    }
+  }
+  const images = await joinEmbeddings(groups());
+  context.endProgress();
   if (images.rows === 0) return context.reportFailures(images.failures);
   const embedded = await model.embedTexts(texts, { signal: context.signal });
   const [failed] = embedded.failures;
@@ -167,8 +207,13 @@ async function heatMap(context: Context, image: string): Promise<ExitCode> {
     import('../output/atomic.js'),
   ]);
   await using model = await open(context);
+  const progress = context.progress('heatmap');
+  progress.total(2);
   const text = await prompts(context, model, 'text');
+  progress.update({ done: 1 });
   const states = await model.embedImageTokens([image], { signal: context.signal });
+  progress.update({ done: 2 });
+  context.endProgress();
   if (states.rows === 0) return context.reportFailures(states.failures);
   const { dim, vectors } = states;
   if (dim !== text.dim) {

@@ -3,6 +3,7 @@ import { Option, type Command, type OptionValues } from 'commander';
 import { DiptychError, toDiptychError } from '../errors.js';
 import type { Context, Terminal } from './context.js';
 import { readJsonFile, writeJson } from './embedded.js';
+import { FAILURES_HELP, failuresFile, writeFailures, type IncompleteRow } from './failures.js';
 import { addOutputFlags, positiveNumber, wholeNumber } from './flags.js';
 import { runCommand, type ExitCode } from './run.js';
 
@@ -33,7 +34,10 @@ async function curate(context: Context, files: readonly string[]): Promise<ExitC
     import('../output/atomic.js'),
   ]);
   const entries = await readEntries(flags.string('entries') ?? '');
-  const file = await AtomicFile.create(flags.string('out') ?? '');
+  const out = flags.string('out') ?? '';
+  const failures = failuresFile(flags.string('failures'), out);
+  const file = await AtomicFile.create(out);
+  const lacking: IncompleteRow[] = [];
   const progress = context.progress('curate');
   try {
     const { counts, ...summary } = await curatePool(
@@ -47,12 +51,16 @@ async function curate(context: Context, files: readonly string[]): Promise<ExitC
         column: flags.string('textColumn') ?? 'text',
         signal: context.signal,
         onProgress: (done) => {
-          progress.update({ done });
+          progress.update({ done, failed: lacking.length });
+        },
+        onIncomplete: (index, message) => {
+          lacking.push({ index, message });
         },
       },
     );
     context.endProgress();
     await publishAll([file]);
+    await writeFailures(failures, lacking);
     const head = counts.reduce((sum, count) => sum + (count > (flags.number('t') ?? 20_000) ? 1 : 0), 0);
     if (context.json) context.printJson({ ...summary, headEntries: head });
     else {
@@ -60,6 +68,8 @@ async function curate(context: Context, files: readonly string[]): Promise<ExitC
         `${String(summary.kept)} of ${String(summary.texts)} texts kept (${String(summary.matched)} matched; ${String(head)} entries above t)`,
       );
     }
+    if (summary.incomplete > 0)
+      context.note(`${String(summary.incomplete)} rows without a text: ${failures}`);
     return summary.incomplete > 0 ? 3 : 0;
   } catch (error) {
     await file.discard();
@@ -120,6 +130,7 @@ export function registerCurate(program: Command, terminal: Terminal): void {
     .addOption(new Option('--metaclip <version>', 'whose rules').choices(['1', '2']).default('1'))
     .option('--text-column <name>', 'column of the captions (default: text)')
     .option('--seed <n>', "of Python's random stream (default: 0)", wholeNumber(0))
+    .option('--failures <file.jsonl>', FAILURES_HELP)
     .addHelpText(
       'after',
       '\nExample:\n  $ diptych curate metaclip captions.parquet --entries metadata.json --t 20000 --out kept.jsonl',

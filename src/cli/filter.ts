@@ -1,9 +1,11 @@
 import { Argument, type Command, type OptionValues } from 'commander';
-import { DiptychError } from '../errors.js';
+import { DiptychError, throwIfAborted, toDiptychError } from '../errors.js';
+import type { AlignOptions } from '../tasks/filters/align.js';
 import type { FilterRule, PoolOptions, PoolResult } from '../tasks/filters/pool.js';
 import { jsonLine } from './curate.js';
 import type { Context, Terminal } from './context.js';
 import { readJsonFile, readLines, readSet } from './embedded.js';
+import { FAILURES_HELP, failuresFile, writeFailures } from './failures.js';
 import { addOutputFlags, finiteNumber, positiveNumber, wholeNumber } from './flags.js';
 import { runCommand, type ExitCode } from './run.js';
 
@@ -32,6 +34,28 @@ async function fromEmbeddings(context: Context, rule: FilterRule): Promise<PoolO
   }
   if (source === null || !['score', 'dfn', 'laion'].includes(rule)) return {};
   return { scores: scores.pairScores(await readSet(source, 'image'), await readSet(source, 'text')) };
+}
+
+/** ALIGN's thresholds, by the name that flag and option share. */
+const ALIGN_FLAGS = [
+  'textsPerImage',
+  'imagesPerText',
+  'leastWords',
+  'mostWords',
+  'side',
+  'aspect',
+  'vocabulary',
+] as const satisfies readonly (keyof AlignOptions)[];
+
+function alignOptions({ flags }: Context, rule: FilterRule): Pick<PoolOptions, 'align'> {
+  const given = ALIGN_FLAGS.filter((name) => flags.has(name));
+  const [first] = given;
+  if (first === undefined) return {};
+  if (rule !== 'align')
+    throw new DiptychError('BAD_OPTION', `${rule} has no such threshold: it is one of align`, {
+      input: first,
+    });
+  return { align: Object.fromEntries(given.map((name) => [name, flags.number(name)])) };
 }
 
 function ruleOptions({ flags }: Context): PoolOptions {
@@ -86,51 +110,62 @@ async function write(context: Context, { kept }: PoolResult): Promise<Record<str
 
 async function filter(context: Context, rule: FilterRule, files: readonly string[]): Promise<ExitCode> {
   const { flags } = context;
-  const [{ filterPool }, { writeFileAtomic }] = await Promise.all([
-    import('../tasks/filters/pool.js'),
-    import('../output/atomic.js'),
-  ]);
+  const { filterPool } = await import('../tasks/filters/pool.js');
+  const failures = failuresFile(flags.string('failures'), flags.string('out') ?? '');
   const list = flags.string('offsets');
   const words = list === null ? null : (await readLines(list)).join(' ').split(/\s+/);
   const offsets = words === null ? {} : { offsets: new Set(words.map((id) => Number(id.replace(/^n/, '')))) };
-  const options = { ...ruleOptions(context), ...offsets, ...(await fromEmbeddings(context, rule)) };
-  const result = await filterPool(files, rule, options);
+  const own = { ...ruleOptions(context), ...alignOptions(context, rule), ...offsets };
+  const scored = await fromEmbeddings(context, rule);
+  const progress = context.progress('filter');
+  const result = await filterPool(files, rule, {
+    ...own,
+    ...scored,
+    signal: context.signal,
+    onProgress: (done) => {
+      progress.update({ done });
+    },
+  });
+  context.endProgress();
   const made = await write(context, result);
-  const failures = flags.string('failures');
-  if (failures !== null) {
-    const lines = result.incomplete.map(({ index, message }) => {
-      const failure = { input: `row ${String(index)}`, stage: 'read', code: 'BAD_INPUT', message };
-      return `${JSON.stringify(failure)}\n`;
-    });
-    await writeFileAtomic(failures, lines.join(''));
-  }
+  await writeFailures(failures, result.incomplete);
+  const { threshold, dropped } = result;
   const summary = { rows: result.rows, kept: result.kept.length, incomplete: result.incomplete.length };
-  if (context.json) context.printJson({ rule, ...summary, threshold: result.threshold, ...made });
-  else context.print(`${String(summary.kept)} of ${String(summary.rows)} rows kept`);
+  if (context.json) context.printJson({ rule, ...summary, threshold, dropped, ...made });
+  else {
+    context.print(`${String(summary.kept)} of ${String(summary.rows)} rows kept`);
+    const reasons = Object.entries(dropped ?? {}).filter(([, count]) => count > 0);
+    if (reasons.length > 0)
+      context.note(`dropped: ${reasons.map(([why, count]) => `${why} ${String(count)}`).join(', ')}`);
+  }
   for (const { index, message } of result.incomplete.slice(0, 5))
     context.note(`row ${String(index)}: ${message}`);
+  if (summary.incomplete > 0) context.note(`${String(summary.incomplete)} incomplete rows: ${failures}`);
   return summary.incomplete > 0 ? 3 : 0;
 }
 
 type Algebra = 'union' | 'intersection' | 'difference';
 
 async function combine(context: Context, how: Algebra, files: readonly string[]): Promise<ExitCode> {
-  const [{ combineUids, uidsFromNpy, uidsToNpy }, { writeFileAtomic }, { readFile }, { toDiptychError }] =
-    await Promise.all([
-      import('../tasks/filters/uids.js'),
-      import('../output/atomic.js'),
-      import('node:fs/promises'),
-      import('../errors.js'),
-    ]);
+  const [{ combineUids, uidsFromNpy, uidsToNpy }, { writeFileAtomic }, { readFile }] = await Promise.all([
+    import('../tasks/filters/uids.js'),
+    import('../output/atomic.js'),
+    import('node:fs/promises'),
+  ]);
   const sets: string[][] = [];
+  const progress = context.progress('combine');
+  progress.total(files.length);
   for (const file of files) {
+    throwIfAborted(context.signal);
     const bytes = await readFile(file).catch((error: unknown) => {
       throw toDiptychError(error, 'INPUT_NOT_FOUND', file);
     });
     sets.push(uidsFromNpy(bytes, file));
+    progress.update({ done: sets.length });
   }
   const [first = [], ...others] = sets;
   const kept = combineUids(how, first, ...others);
+  context.endProgress();
   await writeFileAtomic(context.flags.string('out') ?? '', uidsToNpy(kept));
   if (context.json) context.printJson({ how, sizes: sets.map((set) => set.length), kept: kept.length });
   else context.print(`${String(kept.length)} uids`);
@@ -166,7 +201,18 @@ export function registerFilter(program: Command, terminal: Terminal): void {
     .option('--shards <dir>', 'also write the samples kept as new shards')
     .option('--tars <file.tar>', 'where the samples are (may be given several times)', collect)
     .option('--shard-size <n>', 'samples a shard (default: 10000)', wholeNumber(1))
-    .option('--failures <file.jsonl>', 'where rows that lack what the rule needs are listed')
+    .option('--failures <file.jsonl>', FAILURES_HELP)
+    .option('--texts-per-image <n>', 'align: most alt texts an image (default: 1000)', wholeNumber(1))
+    .option('--images-per-text <n>', 'align: most images an alt text (default: 10)', wholeNumber(1))
+    .option('--least-words <n>', 'align: of a text (default: 3)', wholeNumber(0))
+    .option('--most-words <n>', 'align: of a text (default: 20)', wholeNumber(1))
+    .option('--side <pixels>', 'align: the shorter side must be longer (default: 200)', wholeNumber(0))
+    .option('--aspect <x>', 'align: long over short side must be below (default: 3)', positiveNumber)
+    .option(
+      '--vocabulary <n>',
+      'align: unigrams and bigrams that are not rare (default: 100000000)',
+      wholeNumber(1),
+    )
     .addHelpText(
       'after',
       `
@@ -174,6 +220,7 @@ Examples:
   $ diptych filter basic metadata/*.parquet --out basic.npy
   $ diptych filter score metadata/*.parquet --fraction 0.3 --out best.npy
   $ diptych filter dfn pairs.jsonl --embedded dfn-embeddings/ --fraction 0.15 --out kept.jsonl
+  $ diptych filter align metadata/*.parquet --vocabulary 1000000 --least-words 2 --out clean.npy
   $ diptych filter linear pairs.jsonl --embedded clip/ --head aesthetic.json --threshold 5 --out kept.txt
   $ diptych filter score pairs.jsonl --threshold 0.28 --out kept.txt --shards clean/ --tars web/00000.tar
   $ diptych combine intersection basic.npy best.npy --out both.npy`,

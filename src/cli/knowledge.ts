@@ -1,5 +1,7 @@
+import { setImmediate } from 'node:timers/promises';
 import { Option, type Command, type OptionValues } from 'commander';
-import { DiptychError } from '../errors.js';
+import { DiptychError, throwIfAborted } from '../errors.js';
+import type { Knowledge } from '../tasks/knowledge/klite.js';
 import { addClassFlags, chosenTemplates, classNames, TEMPLATES_HELP } from './classes.js';
 import type { Context, Terminal } from './context.js';
 import { readJsonFile, writeJson } from './embedded.js';
@@ -22,12 +24,27 @@ async function run(context: Context): Promise<ExitCode> {
   }
   const known = file === null ? [] : klite.parseKnowledge(await readJsonFile(file), file);
   const senses = flags.number('senses') ?? 1;
-  const looked = dictionary === null ? [] : klite.wordnetKnowledge(labels, new WordNet(dictionary), senses);
+  const progress = context.progress('knowledge');
+  progress.total(labels.length);
+  const wordnet = dictionary === null ? null : new WordNet(dictionary);
+  const looked: Knowledge[] = [];
+  for (const label of labels) {
+    if (wordnet === null) break;
+    looked.push(...klite.wordnetKnowledge([label], wordnet, senses));
+    if (looked.length % 100 !== 0) continue;
+    progress.update({ done: looked.length });
+    // Lets an interruption through.
+    await setImmediate();
+    throwIfAborted(context.signal);
+  }
+  progress.update({ done: labels.length });
+  context.endProgress();
   const own = new Map(known.map((entry) => [entry.classname, entry]));
+  const byName = new Map(looked.map((entry) => [entry.classname, entry]));
   // A label of which nothing is known keeps its plain prompts.
   const entries = labels.flatMap((label) => {
     const given = own.get(label);
-    const found = looked.find(({ classname }) => classname === label);
+    const found = byName.get(label);
     return given === undefined && found === undefined ? [] : [{ ...found, ...given, classname: label }];
   });
   const gpt3 = flags.oneOf('free', 'and', 'then') ?? (senses > 1 ? 'and' : null);

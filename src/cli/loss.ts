@@ -13,7 +13,15 @@ async function run(context: Context, source: string): Promise<ExitCode> {
   const kind = flags.choice('kind', 'clip', 'siglip');
   const folder = flags.string('gradients');
   const start = performance.now();
-  const options = { gradients: folder !== null, signal: context.signal };
+  const progress = context.progress('loss');
+  const options = {
+    gradients: folder !== null,
+    signal: context.signal,
+    onProgress: (done: number, total: number) => {
+      progress.total(total);
+      progress.update({ done });
+    },
+  };
   const found =
     kind === 'clip'
       ? await clipLoss(images, texts, { ...options, logitScale: flags.number('logitScale') ?? 100 })
@@ -22,6 +30,7 @@ async function run(context: Context, source: string): Promise<ExitCode> {
           logitScale: flags.number('logitScale') ?? 10,
           logitBias: flags.number('logitBias') ?? -10,
         });
+  context.endProgress();
   const { gradients } = found;
   if (folder !== null && gradients !== null) {
     const shape = [images.rows, images.dim];

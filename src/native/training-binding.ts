@@ -26,7 +26,10 @@ export interface TrainingBinding {
     threads: number,
     cancel: Int32Array | null,
   ): Promise<number>;
-  /** softmax: CLIP's loss, sigmoid: SigLIP's. Gradients (count x dim) are written where they are given. */
+  /**
+   * softmax: CLIP's loss, sigmoid: SigLIP's. Gradients (count x dim) are written where they are given. A second element
+   * of `cancel` counts steps done.
+   */
   contrastiveLoss(
     kind: 'softmax' | 'sigmoid',
     images: Float32Array,
@@ -40,6 +43,8 @@ export interface TrainingBinding {
     threads: number,
     cancel: Int32Array | null,
   ): Promise<NativeContrast>;
+  /** How many steps contrastiveLoss counts. */
+  contrastiveSteps(kind: 'softmax' | 'sigmoid', count: number, gradients: boolean): number;
   /**
    * Writes each row's nearest centroid (lower index on ties) and its squared distance. bf16: products of 8 bits, so a
    * row may get a centroid that is farther by up to 2^-6 of the product of their lengths.

@@ -1,7 +1,14 @@
 import { DiptychError } from '../errors.js';
 import { native } from '../native/load.js';
 import { parseOptions, read } from '../options.js';
-import { callNative, checkFeatures, checkSameDim, pinnable, type Features } from './features.js';
+import {
+  callNative,
+  checkFeatures,
+  checkSameDim,
+  pinnable,
+  readFunction,
+  type Features,
+} from './features.js';
 
 export interface ContrastiveOptions {
   /** The factor itself (exp of the learnt number): 100 at the end of CLIP's training, 1/0.07 at its start. */
@@ -13,6 +20,8 @@ export interface ContrastiveOptions {
   /** Default: the cores this process may use. The result does not depend on it. */
   readonly threads?: number;
   readonly signal?: AbortSignal | undefined;
+  /** Now and then, and at the end: blocks of rows done, and how many there are. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 export interface ContrastiveGradients {
@@ -38,6 +47,7 @@ interface Resolved {
   readonly gradients: boolean;
   readonly threads: number;
   readonly signal: AbortSignal | null;
+  readonly onProgress: ((done: number, total: number) => void) | null;
 }
 
 async function lossOf(
@@ -47,7 +57,7 @@ async function lossOf(
   options: ContrastiveOptions,
 ): Promise<ContrastiveLoss> {
   const finite = read.number(Number.isFinite, 'a finite number');
-  const { logitScale, logitBias, gradients, threads, signal } = parseOptions<Resolved>(
+  const { logitScale, logitBias, gradients, threads, signal, onProgress } = parseOptions<Resolved>(
     options,
     {
       logitScale: finite,
@@ -55,8 +65,16 @@ async function lossOf(
       gradients: read.boolean,
       threads: read.integer(1, 256),
       signal: read.signal,
+      onProgress: readFunction,
     },
-    { logitScale: NaN, logitBias: 0, gradients: false, threads: native().availableCores(), signal: null },
+    {
+      logitScale: NaN,
+      logitBias: 0,
+      gradients: false,
+      threads: native().availableCores(),
+      signal: null,
+      onProgress: null,
+    },
     kind === 'softmax' ? 'clipLoss options' : 'siglipLoss options',
   );
   if (Number.isNaN(logitScale)) {
@@ -76,20 +94,28 @@ async function lossOf(
   }
   const imageGradient = gradients ? new Float32Array(a.data.length) : null;
   const textGradient = gradients ? new Float32Array(b.data.length) : null;
-  const result = await callNative(signal, (cancel) =>
-    native().contrastiveLoss(
-      kind,
-      pinnable(a.data),
-      pinnable(b.data),
-      a.rows,
-      a.dim,
-      logitScale,
-      logitBias,
-      imageGradient,
-      textGradient,
-      threads,
-      cancel,
-    ),
+  const steps = native().contrastiveSteps(kind, a.rows, gradients);
+  const result = await callNative(
+    signal,
+    (cancel) =>
+      native().contrastiveLoss(
+        kind,
+        pinnable(a.data),
+        pinnable(b.data),
+        a.rows,
+        a.dim,
+        logitScale,
+        logitBias,
+        imageGradient,
+        textGradient,
+        threads,
+        cancel,
+      ),
+    onProgress === null
+      ? null
+      : (done) => {
+          onProgress(done, steps);
+        },
   );
   const isClip = kind === 'softmax';
   return {

@@ -100,26 +100,34 @@ function isCode(code: unknown): code is ErrorCode {
   return typeof code === 'string' && Object.hasOwn(errorCodes, code);
 }
 
+const REPORT_MS = 200;
+
 /**
  * Runs one call of the addon that can be stopped: `start` gets the flag to pass on. A failure becomes a
- * DiptychError with the addon's code.
+ * DiptychError with the addon's code. `onSteps`: how many steps the call has counted, now and then and at its end.
  */
 export async function callNative<T>(
   signal: AbortSignal | null | undefined,
   start: (cancel: Int32Array) => Promise<T>,
+  onSteps: ((done: number) => void) | null = null,
 ): Promise<T> {
   throwIfAborted(signal ?? undefined);
-  const cancel = new Int32Array(1);
+  const cancel = new Int32Array(onSteps === null ? 1 : 2);
+  const report = (): void => onSteps?.(Atomics.load(cancel, 1));
+  const timer = onSteps === null ? null : setInterval(report, REPORT_MS);
   const stop = (): void => {
     cancel[0] = 1;
   };
   signal?.addEventListener('abort', stop, { once: true });
   try {
-    return await start(cancel);
+    const result = await start(cancel);
+    if (onSteps !== null) report();
+    return result;
   } catch (error) {
     const code = error instanceof Error && 'code' in error && isCode(error.code) ? error.code : 'BAD_INPUT';
     throw toDiptychError(error, code);
   } finally {
+    if (timer !== null) clearInterval(timer);
     signal?.removeEventListener('abort', stop);
   }
 }

@@ -1,4 +1,5 @@
 import { DiptychError } from '../../errors.js';
+import { parseOptions, read } from '../../options.js';
 import { pythonWords } from './python-text.js';
 
 /** One image with one alt text. */
@@ -28,6 +29,39 @@ export interface AlignOptions {
   readonly vocabulary?: number;
 }
 
+const atLeastZero = read.number((value) => value >= 0, 'a number of at least 0');
+
+function parseAlign(given: AlignOptions): Required<AlignOptions> {
+  const resolved = parseOptions<Required<AlignOptions>>(
+    given,
+    {
+      textsPerImage: read.integer(1),
+      imagesPerText: read.integer(1),
+      leastWords: read.integer(0),
+      mostWords: read.integer(1),
+      side: atLeastZero,
+      aspect: atLeastZero,
+      vocabulary: read.integer(1),
+    },
+    {
+      textsPerImage: 1000,
+      imagesPerText: 10,
+      leastWords: 3,
+      mostWords: 20,
+      side: 200,
+      aspect: 3,
+      vocabulary: 100_000_000,
+    },
+    'alignFilter options',
+  );
+  if (resolved.leastWords <= resolved.mostWords) return resolved;
+  throw new DiptychError(
+    'BAD_OPTION',
+    `no text has at least ${String(resolved.leastWords)} and at most ${String(resolved.mostWords)} words`,
+    { input: 'leastWords' },
+  );
+}
+
 export type AlignReason = 'side' | 'aspect' | 'texts-per-image' | 'images-per-text' | 'words' | 'rare';
 
 export interface AlignResult {
@@ -47,20 +81,12 @@ function grams(words: readonly string[]): string[] {
  * with too many images, too short or too long texts, and texts with a unigram or bigram outside the pool's most
  * frequent ones. Counts are taken over the whole pool before anything is dropped; grams as frequent as the last one of
  * the vocabulary belong to it too.
+ *
+ * @throws DiptychError BAD_OPTION.
  */
 export function alignFilter(rows: readonly AltText[], options: AlignOptions = {}): AlignResult {
-  const {
-    textsPerImage = 1000,
-    imagesPerText = 10,
-    leastWords = 3,
-    mostWords = 20,
-    side = 200,
-    aspect = 3,
-    vocabulary = 100_000_000,
-  } = options;
-  if (!Number.isSafeInteger(vocabulary) || vocabulary < 1) {
-    throw new DiptychError('BAD_OPTION', 'expected a positive whole number', { input: 'vocabulary' });
-  }
+  const { textsPerImage, imagesPerText, leastWords, mostWords, side, aspect, vocabulary } =
+    parseAlign(options);
   const texts = new Map<string, Set<string>>();
   const images = new Map<string, Set<string>>();
   const frequency = new Map<string, number>();

@@ -1,7 +1,7 @@
-import { DiptychError } from '../../errors.js';
+import { DiptychError, throwIfAborted } from '../../errors.js';
 import { numberOf, tableRows, textOf, type TableRow } from '../rows-file.js';
 import { WordNet } from '../wordnet.js';
-import { alignFilter } from './align.js';
+import { alignFilter, type AlignOptions, type AlignReason } from './align.js';
 import {
   atLeast,
   isBasic,
@@ -29,6 +29,11 @@ export interface PoolOptions {
   /** For `text`: WordNet's dict folder, and the offsets of the entities. */
   readonly wordnet?: string;
   readonly offsets?: ReadonlySet<number>;
+  /** For `align`: thresholds other than the paper's. */
+  readonly align?: AlignOptions;
+  readonly signal?: AbortSignal | undefined;
+  /** Rows read so far, now and then. */
+  readonly onProgress?: ((rows: number) => void) | undefined;
 }
 
 export interface PoolResult {
@@ -36,6 +41,8 @@ export interface PoolResult {
   /** Rows kept, in the order of the pool, with their position in it. */
   readonly kept: readonly { readonly index: number; readonly row: TableRow }[];
   readonly threshold: number | null;
+  /** `align`: the first reason that applied to a row dropped, and how many rows it took. */
+  readonly dropped?: Readonly<Record<AlignReason, number>>;
   /** Rows that lack what the rule needs; they are not kept. */
   readonly incomplete: readonly { readonly index: number; readonly message: string }[];
 }
@@ -46,6 +53,9 @@ function missingOf(row: TableRow, texts: readonly string[], numbers: readonly st
   const number = numbers.find((column) => Number.isNaN(numberOf(row, column)));
   return number === undefined ? null : `no number in column ${number}`;
 }
+
+/** Rows between two reports. */
+const REPORT_EVERY = 10_000;
 
 /** The columns that a rule reads: texts, then numbers. */
 function columnsOf(rule: FilterRule, score: string, language: string): [string[], string[]] {
@@ -58,7 +68,7 @@ function columnsOf(rule: FilterRule, score: string, language: string): [string[]
 
 /**
  * Applies a rule to a pool in files (see {@link tableRows}), with DataComp's column names. Throws BAD_INPUT when no
- * row has what the rule needs.
+ * row has what the rule needs, BAD_OPTION, INPUT_NOT_FOUND, ABORTED.
  */
 export async function filterPool(
   files: readonly string[],
@@ -80,8 +90,13 @@ export async function filterPool(
       const message = missingOf(row, texts, numbers);
       if (message === null) whole.push({ index, row });
       else incomplete.push({ index, message });
+      if (rows % REPORT_EVERY !== 0) continue;
+      throwIfAborted(options.signal);
+      options.onProgress?.(rows);
     }
   }
+  throwIfAborted(options.signal);
+  options.onProgress?.(rows);
   if (given !== undefined && given.length !== rows) {
     throw new DiptychError('DIMENSION_MISMATCH', `${String(rows)} rows, but ${String(given.length)} scores`, {
       input: 'scores',
@@ -123,8 +138,8 @@ export async function filterPool(
     }
     case 'align': {
       const pool = whole.map(({ row }) => ({ ...poolRow(row), image: text(row, 'url') }));
-      const { kept } = alignFilter(pool);
-      return result(kept.flatMap((at) => whole[at] ?? []));
+      const { kept, dropped } = alignFilter(pool, options.align);
+      return { ...result(kept.flatMap((at) => whole[at] ?? [])), dropped };
     }
     case 'image': {
       const { near } = options;

@@ -140,6 +140,64 @@ test('curate: the same rows as the official code on the same stream', async () =
   const lines = (await readFile(out, 'utf8')).trim().split('\n');
   expect(lines.map((line) => (JSON.parse(line) as { index: unknown }).index)).toEqual(golden.kept);
   expect(JSON.parse(ran.stdout)).toMatchObject({ texts: golden.texts.length, kept: golden.kept.length });
+  expect(await readFile(join(folder, 'failures.jsonl'), 'utf8')).toBe('');
+});
+
+test('curate: rows without a caption are listed, and not in the list of an embed run', async () => {
+  const at = (name: string): string => join(folder, 'curate', name);
+  await mkdir(join(folder, 'curate'));
+  await writeFile(at('pool.jsonl'), '{"text": "a cat"}\n{"url": "x"}\n{"text": 5}\n{"text": ""}\n');
+  await writeFile(at('entries.txt'), 'cat\n');
+  const command = ['curate', at('pool.jsonl'), '--entries', at('entries.txt'), '--out', at('kept.jsonl')];
+  const ran = await diptych(...command, '--json');
+  expect([ran.code, JSON.parse(ran.stdout)]).toEqual([
+    3,
+    { texts: 4, matched: 1, kept: 1, incomplete: 2, headEntries: 0 },
+  ]);
+  const failure = { stage: 'read', code: 'BAD_INPUT', message: 'no text in column text' };
+  expect(
+    (await readFile(at('failures.jsonl'), 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown),
+  ).toEqual([
+    { input: 'row 1', ...failure },
+    { input: 'row 2', ...failure },
+  ]);
+  await writeFile(at('run.json'), '{}');
+  const refused = await diptych(...command);
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/OUTPUT_EXISTS.*--failures/)]);
+  expect((await diptych(...command, '--failures', at('lacking.jsonl'))).code).toBe(3);
+  expect(await readFile(at('lacking.jsonl'), 'utf8')).toBe(await readFile(at('failures.jsonl'), 'utf8'));
+});
+
+test('filter align: thresholds are flags, and the reasons are counted', async () => {
+  const pool = join(folder, 'alt.jsonl');
+  const row = (url: string, text: string, side = 300): object => ({
+    ...{ url, text, original_width: side, original_height: 2 * side },
+  });
+  const rows = [row('a', 'one two'), row('b', 'one two three'), row('c', 'one two', 150), row('d', 'one')];
+  await writeFile(pool, rows.map((one) => JSON.stringify(one)).join('\n'));
+  const command = [
+    'filter',
+    'align',
+    pool,
+    '--out',
+    join(folder, 'alt-kept.jsonl'),
+    '--json',
+    '--progress',
+    'json',
+  ];
+  const strict = await diptych(...command);
+  expect(JSON.parse(strict.stdout)).toMatchObject({ kept: 1, dropped: { side: 1, words: 2 } });
+  expect(strict.stderr).toMatch(/"progress":"filter","done":4/);
+  const loose = await diptych(...command, '--least-words', '2', '--side', '100', '--aspect', '2.5');
+  expect(JSON.parse(loose.stdout)).toMatchObject({ kept: 3, dropped: { side: 0, words: 1 } });
+  const rare = await diptych(...command, '--least-words', '1', '--vocabulary', '1', '--images-per-text', '1');
+  expect(JSON.parse(rare.stdout)).toMatchObject({ kept: 1, dropped: { rare: 1, 'images-per-text': 1 } });
+  expect((await diptych(...command, '--least-words', '9', '--most-words', '3')).code).toBe(2);
+  const wrong = await diptych('filter', 'basic', pool, '--out', join(folder, 'x.npy'), '--side', '5');
+  expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/BAD_OPTION.*align/)]);
 });
 
 test('kmeans and adapt on sets on disk', async () => {
@@ -255,17 +313,24 @@ describe('the other doors', () => {
     expect(parse(few.stdout)).toMatchObject({ fewShot: [{ shots: 1, method: 'probe' }, { shots: 2 }] });
     await writeFile(labels, '0\n1\n');
     expect((await diptych('probe', ...both)).stderr).toMatch(/DIMENSION_MISMATCH/);
+    const many = await npy('many.npy', 300, 12);
     const loss = await diptych(
-      'loss',
-      rows,
-      '--texts',
-      rows,
-      '--gradients',
-      join(folder, 'slopes'),
-      '--json',
+      ...[
+        'loss',
+        many,
+        '--texts',
+        many,
+        '--gradients',
+        join(folder, 'slopes'),
+        '--json',
+        '--progress',
+        'json',
+      ],
     );
-    expect(parse(loss.stdout)).toMatchObject({ kind: 'clip', pairs: 90 });
-    expect(readNpy(join(folder, 'slopes', 'images.npy')).shape).toEqual([90, 12]);
+    expect(parse(loss.stdout)).toMatchObject({ kind: 'clip', pairs: 300 });
+    // Four passes over blocks of 96 rows.
+    expect(loss.stderr.trim().split('\n').at(-1)).toMatch(/"progress":"loss","done":16,"total":16/);
+    expect(readNpy(join(folder, 'slopes', 'images.npy')).shape).toEqual([300, 12]);
     const moved = join(folder, 'moved.npy');
     const along = await npy('along.npy', 1, 12);
     expect((await diptych('arithmetic', 'move', rows, '--along', along, '--out', moved)).code).toBe(0);
