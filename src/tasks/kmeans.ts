@@ -27,16 +27,9 @@ export interface KMeansOptions {
   readonly onProgress?: ((pass: number, objective: number) => void) | undefined;
 }
 
-interface Resolved {
-  readonly clusters: number;
+interface Resolved extends SharedOptions {
   readonly iterations: number;
   readonly tolerance: number;
-  readonly spherical: boolean;
-  readonly precision: 'auto' | 'exact' | 'bf16';
-  readonly seed: number;
-  readonly threads: number;
-  readonly signal: AbortSignal | null;
-  readonly onProgress: ((pass: number, objective: number) => void) | null;
 }
 
 export interface Clusters {
@@ -81,35 +74,59 @@ async function update(
   if (options.spherical) toUnit(centroids, dim);
 }
 
-function parseKMeans(given: KMeansOptions): Resolved {
-  const resolved = parseOptions<Resolved>(
-    given,
-    {
-      clusters: read.integer(1),
-      iterations: read.integer(1),
-      tolerance: read.number((value) => value >= 0 && value < 1, 'a number from 0 to 1'),
-      spherical: read.boolean,
-      precision: read.oneOf('auto', 'exact', 'bf16'),
-      seed: read.integer(0),
-      threads: read.integer(1, 256),
-      signal: read.signal,
-      onProgress: readFunction,
-    },
-    {
-      clusters: 0,
-      iterations: 25,
-      tolerance: 1e-5,
-      spherical: false,
-      precision: 'auto',
-      seed: 0,
-      threads: native().availableCores(),
-      signal: null,
-      onProgress: null,
-    },
-    'kMeans options',
-  );
+/** What kMeans and miniBatchKMeans share. */
+export interface SharedOptions {
+  readonly clusters: number;
+  readonly spherical: boolean;
+  readonly precision: 'auto' | 'exact' | 'bf16';
+  readonly seed: number;
+  readonly threads: number;
+  readonly signal: AbortSignal | null;
+  readonly onProgress: ((done: number, objective: number) => void) | null;
+}
+
+export const sharedReaders = {
+  clusters: read.integer(1),
+  spherical: read.boolean,
+  precision: read.oneOf('auto', 'exact', 'bf16'),
+  seed: read.integer(0),
+  threads: read.integer(1, 256),
+  signal: read.signal,
+  onProgress: readFunction,
+} as const;
+
+export function sharedDefaults(): SharedOptions {
+  return {
+    // Stands for "not given": see checkClusters.
+    clusters: 0,
+    spherical: false,
+    precision: 'auto',
+    seed: 0,
+    threads: native().availableCores(),
+    signal: null,
+    onProgress: null,
+  };
+}
+
+/** Refuses options that do not say how many clusters. */
+export function checkClusters<T extends SharedOptions>(resolved: T): T {
   if (resolved.clusters > 0) return resolved;
   throw new DiptychError('BAD_OPTION', 'expected a number of clusters', { input: 'clusters' });
+}
+
+function parseKMeans(given: KMeansOptions): Resolved {
+  return checkClusters(
+    parseOptions<Resolved>(
+      given,
+      {
+        ...sharedReaders,
+        iterations: read.integer(1),
+        tolerance: read.number((value) => value >= 0 && value < 1, 'a number from 0 to 1'),
+      },
+      { ...sharedDefaults(), iterations: 25, tolerance: 1e-5 },
+      'kMeans options',
+    ),
+  );
 }
 
 /** Refuses fewer rows than clusters. */

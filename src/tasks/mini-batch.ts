@@ -1,9 +1,15 @@
 import { DiptychError } from '../errors.js';
-import { native } from '../native/load.js';
-import { parseOptions, read } from '../options.js';
+import { parseOptions } from '../options.js';
 import { assign, choose, spread, sumClusters, toUnit } from './centroids.js';
-import { checkFeatures, readFunction, takeRows, type Features } from './features.js';
-import { checkEnough, productsFor } from './kmeans.js';
+import { checkFeatures, takeRows, type Features } from './features.js';
+import {
+  checkClusters,
+  checkEnough,
+  productsFor,
+  sharedDefaults,
+  sharedReaders,
+  type SharedOptions,
+} from './kmeans.js';
 import { mersenne } from './mersenne.js';
 
 /** Options of {@link miniBatchKMeans}; as those of kMeans where they share a name. */
@@ -18,16 +24,6 @@ export interface MiniBatchOptions {
   readonly onProgress?: ((rows: number, objective: number) => void) | undefined;
 }
 
-interface Resolved {
-  readonly clusters: number;
-  readonly spherical: boolean;
-  readonly precision: 'auto' | 'exact' | 'bf16';
-  readonly seed: number;
-  readonly threads: number;
-  readonly signal: AbortSignal | null;
-  readonly onProgress: ((rows: number, objective: number) => void) | null;
-}
-
 export interface StreamedClusters {
   readonly centroids: Features;
   /** Rows that each centroid has averaged. */
@@ -40,31 +36,10 @@ export interface StreamedClusters {
 const STARVED = 0.02;
 const REVIEW_EVERY = 10;
 
-function parseMiniBatch(given: MiniBatchOptions): Resolved {
-  const resolved = parseOptions<Resolved>(
-    given,
-    {
-      clusters: read.integer(1),
-      spherical: read.boolean,
-      precision: read.oneOf('auto', 'exact', 'bf16'),
-      seed: read.integer(0),
-      threads: read.integer(1, 256),
-      signal: read.signal,
-      onProgress: readFunction,
-    },
-    {
-      clusters: 0,
-      spherical: false,
-      precision: 'auto',
-      seed: 0,
-      threads: native().availableCores(),
-      signal: null,
-      onProgress: null,
-    },
-    'miniBatchKMeans options',
+function parseMiniBatch(given: MiniBatchOptions): SharedOptions {
+  return checkClusters(
+    parseOptions<SharedOptions>(given, sharedReaders, sharedDefaults(), 'miniBatchKMeans options'),
   );
-  if (resolved.clusters > 0) return resolved;
-  throw new DiptychError('BAD_OPTION', 'expected a number of clusters', { input: 'clusters' });
 }
 
 /** Gives centroids that hardly anything belongs to a row of the batch, and the count of an average one. */
