@@ -1,8 +1,9 @@
 /**
- * Kills `diptych embed` (kill -9) at random moments, resumes it, and compares every file but run.json with those of a
- * run that was never stopped.
+ * Kills `diptych embed` or `diptych capfilt` (kill -9) at random moments, resumes it, and compares every file but
+ * run.json with those of a run that was never stopped.
  *
  *     node scripts/kill-runs.mjs [--kills 30] [--seed 1] [--format npy|parquet|jsonl]
+ *     node scripts/kill-runs.mjs --command capfilt [--kills 10] [--seed 1]      on the tiny BLIP models of the tests
  */
 import { spawn } from 'node:child_process';
 import {
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     kills: { type: 'string', default: '30' },
     seed: { type: 'string', default: '1' },
     format: { type: 'string', default: 'npy' },
+    command: { type: 'string', default: 'embed' },
   },
 });
 
@@ -61,14 +63,38 @@ function makeInputs() {
   return [folder, texts, pairs];
 }
 
-const inputs = makeInputs();
+/** Pairs of the web for capfilt, some of which cannot be read. */
+function makePairs() {
+  const [folder] = makeInputs();
+  const pool = path.join(work, 'web.jsonl');
+  const lines = readdirSync(folder).map((name, i) =>
+    JSON.stringify({ image: path.join(folder, name), text: `web caption ${i % 9}` }),
+  );
+  writeFileSync(pool, lines.join('\n'));
+  return [pool];
+}
 
-/** Runs embed; kills it after `killAfterMs` where given. Resolves to the exit code, null when killed. */
-function embed(out, killAfterMs = null) {
+const isCapfilt = values.command === 'capfilt';
+const inputs = isCapfilt ? makePairs() : makeInputs();
+const models = path.join(root, 'test', 'fixtures', 'families');
+const ownFlags = isCapfilt
+  ? [
+      '--captioner',
+      path.join(models, 'blip-caption'),
+      '--filter',
+      path.join(models, 'blip-itm'),
+      '--threshold',
+      '0.4',
+    ]
+  : ['--resume', '--shard-size', '7', '--format', values.format];
+
+/** Runs the command; kills it after `killAfterMs` where given. Resolves to the exit code, null when killed. */
+function run(out, killAfterMs = null) {
   const main = path.join(root, 'dist', 'cli', 'main.js');
-  const flags = ['--out', out, '--resume', '--shard-size', '7', '--format', values.format];
-  const child = spawn(process.execPath, [main, 'embed', ...inputs, ...flags, '--device', 'cpu', '--quiet'], {
-    stdio: ['ignore', 'ignore', 'inherit'],
+  const flags = ['--out', out, ...ownFlags, '--device', 'cpu', '--quiet'];
+  const child = spawn(process.execPath, [main, values.command, ...inputs, ...flags], {
+    // capfilt names what failed there, each time.
+    stdio: ['ignore', 'ignore', isCapfilt ? 'ignore' : 'inherit'],
   });
   const timer = killAfterMs === null ? null : setTimeout(() => child.kill('SIGKILL'), killAfterMs);
   return new Promise((resolve) => {
@@ -101,7 +127,7 @@ let failed = false;
 try {
   const whole = path.join(work, 'whole');
   const began = performance.now();
-  const code = await embed(whole);
+  const code = await run(whole);
   const duration = performance.now() - began;
   if (code !== 3) throw new Error(`the run that was not stopped ended with ${code}`);
   const expected = snapshot(whole);
@@ -113,9 +139,9 @@ try {
     for (let again = true; again; again = random() < 1 / 3) {
       const moment = random() * duration;
       moments.push(`${Math.round(moment)} ms`);
-      await embed(out, moment);
+      await run(out, moment);
     }
-    const last = await embed(out);
+    const last = await run(out);
     const different = differences(expected, snapshot(out));
     const ok = last === 3 && different.length === 0;
     failed ||= !ok;
