@@ -1,159 +1,117 @@
 #!/usr/bin/env node
-// node bench/tasks/run.mjs kmeans|probe|matcher|losses [--python PYTHON]: the tasks' bars, ours beside the Python that
-// people use (faiss, scikit-learn, MetaCLIP's substring rule, torch). Data are made here, seeded. Correctness is
-// compared before time is told. PYTHON needs numpy and the peer: faiss-cpu, scikit-learn, pyahocorasick.
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+// node bench/tasks/run.mjs CASE... [--python PYTHON] [--rounds N] [--cifar DIR] [--out FILE.json]
+// The tasks' bars, ours beside the Python that people use. Cases: probe, losses, losses-clip, losses-siglip, matcher, kmeans, adapt (see
+// cases.mjs). Data are made here, seeded; results are compared before time is told. Each round measures ours and the
+// peer next to each other. With --out, cases are put into a results file of `diptych bench`: those that are in it
+// already are measured anew. PYTHON needs numpy and the peers: scikit-learn, torch, pyahocorasick, faiss-cpu.
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { EntryMatcher, clipLoss, fitProbe, kMeans, mersenne, siglipLoss } from '../../dist/index.js';
-import { npyHeader } from '../../dist/output/npy.js';
+import { parseArgs } from 'node:util';
+import { watchMachine } from '../../dist/bench/machine.js';
+import { meets, parseReport } from '../../dist/bench/records.js';
+import { median, medianInterval, pairedRatio } from '../../dist/bench/statistics.js';
+import { CASES } from './cases.mjs';
 
-const THREADS = 2;
-const [suite, ...rest] = process.argv.slice(2);
-const python = rest[rest.indexOf('--python') + 1] ?? null;
-const folder = mkdtempSync(join(tmpdir(), 'diptych-bench-'));
-
-const seconds = async (work) => {
-  const start = performance.now();
-  const result = await work();
-  return { result, seconds: (performance.now() - start) / 1000 };
-};
-const peer = (...args) => {
-  if (python === null || !rest.includes('--python')) return null;
-  const script = fileURLToPath(new URL('peers.py', import.meta.url));
-  // A preset core type would choose a slower BLAS for the peer.
-  const env = { ...process.env };
-  delete env.OPENBLAS_CORETYPE;
-  const text = execFileSync(python, [script, ...args], { encoding: 'utf8', env, maxBuffer: 1 << 28 });
-  return JSON.parse(text.trim().split('\n').at(-1));
-};
-const save = (name, type, shape, data) => {
-  const file = join(folder, name);
-  writeFileSync(file, Buffer.concat([npyHeader(type, shape), new Uint8Array(data.buffer)]));
-  return file;
-};
-const tell = (subject, what) => console.log(JSON.stringify({ suite, subject, ...what }));
-
-/** Rows around centres of uneven weight, at unit length: the shape of CLIP's embeddings. */
-function clustered(rows, dim, centres, seed) {
-  const random = mersenne(seed);
-  const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-  const middle = Float32Array.from({ length: centres * dim }, normal);
-  const shared = Float32Array.from({ length: dim }, normal);
-  const data = new Float32Array(rows * dim);
-  const labels = new Int32Array(rows);
-  for (let row = 0; row < rows; row++) {
-    const centre = Math.floor(centres * random() ** 2);
-    labels[row] = centre;
-    let squares = 0;
-    for (let i = 0; i < dim; i++) {
-      const value = middle[centre * dim + i] + 0.8 * shared[i] + 1.2 * normal();
-      data[row * dim + i] = value;
-      squares += value * value;
-    }
-    const factor = 1 / Math.sqrt(squares);
-    for (let i = 0; i < dim; i++) data[row * dim + i] *= factor;
-  }
-  return { data, rows, dim, labels };
+const { values: flags, positionals: names } = parseArgs({
+  allowPositionals: true,
+  options: {
+    python: { type: 'string' },
+    rounds: { type: 'string', default: '3' },
+    threads: { type: 'string', default: '2' },
+    cifar: { type: 'string' },
+    out: { type: 'string' },
+  },
+});
+const unknown = names.filter((name) => !(name in CASES));
+if (names.length === 0 || unknown.length > 0) {
+  console.error(
+    `name cases of ${Object.keys(CASES).join(', ')}${unknown.length > 0 ? `, not ${unknown}` : ''}`,
+  );
+  process.exit(2);
 }
 
-const SUITES = {
-  async kmeans() {
-    const features = clustered(200_000, 512, 3000, 7);
-    const file = save('rows.npy', '<f4', [features.rows, features.dim], features.data);
-    const ours = await seconds(() => kMeans(features, { clusters: 1000, seed: 1, threads: THREADS }));
-    const { objective, iterations } = ours.result;
-    tell('diptych', { seconds: ours.seconds, objective, iterations });
-    const theirs = peer('kmeans', file, String(THREADS));
-    if (theirs !== null) {
-      tell('faiss', theirs);
-      tell('ratio', {
-        speed: theirs.seconds / ours.seconds,
-        objective: objective / theirs.objective,
-      });
-    }
-  },
-
-  async probe() {
-    const features = clustered(50_000, 512, 10, 3);
-    const file = save('rows.npy', '<f4', [features.rows, features.dim], features.data);
-    const labels = save('labels.npy', '<i4', [features.rows], features.labels);
-    const options = { c: 0.316, maxIterations: 1000, threads: THREADS };
-    const ours = await seconds(() => fitProbe(features, features.labels, options));
-    tell('diptych', { seconds: ours.seconds, loss: ours.result.loss, iterations: ours.result.iterations });
-    const theirs = peer('probe', file, labels, '0.316', String(THREADS));
-    if (theirs !== null) {
-      tell('scikit-learn', theirs);
-      for (const [type, { seconds: time, loss }] of Object.entries(theirs).filter(([, one]) => one.loss)) {
-        tell(`ratio, ${type}`, { speed: time / ours.seconds, lossGap: ours.result.loss - loss });
-      }
-    }
-  },
-
-  async matcher() {
-    const random = mersenne(5);
-    const letters = 'etaoinshrdlcumwfgypbvkjxqz';
-    const word = () =>
-      Array.from(
-        { length: 3 + Math.floor(6 * random()) },
-        () => letters[Math.floor(26 * random() ** 2)],
-      ).join('');
-    const words = Array.from({ length: 120_000 }, word);
-    const any = () => words[Math.floor(words.length * random() ** 3)];
-    const entries = new Set(words);
-    while (entries.size < 500_000)
-      entries.add(random() < 0.8 ? `${any()} ${any()}` : `${any()} ${any()} ${any()}`);
-    const list = [...entries];
-    const text = () =>
-      Array.from({ length: 4 + Math.floor(16 * random()) }, any).join(random() < 0.1 ? ', ' : ' ');
-    const texts = Array.from({ length: 300_000 }, text);
-    const matcher = new EntryMatcher(list);
-    for (const one of texts.slice(0, 20_000)) matcher.match(one);
-    let matches = 0;
-    const ours = await seconds(() => {
-      for (const one of texts) matches += matcher.match(one).length;
-    });
-    tell('diptych', { textsPerSecond: texts.length / ours.seconds, matches });
-    const file = join(folder, 'pool.json');
-    writeFileSync(file, JSON.stringify({ entries: list, texts }));
-    const some = [...texts.slice(0, 40).keys()].map((at) => matcher.match(texts[at]));
-    const theirs = peer('matcher', file);
-    if (theirs !== null) {
-      const { first, ...figures } = theirs;
-      tell('python', { ...figures, sameMatches: JSON.stringify(first) === JSON.stringify(some) });
-      tell('ratio', {
-        substring: texts.length / ours.seconds / theirs.substringPerSecond,
-        automaton: texts.length / ours.seconds / theirs.automatonPerSecond,
-      });
-    }
-  },
-
-  async losses() {
-    const rows = 32_768;
-    const images = clustered(rows, 512, 500, 1);
-    const texts = clustered(rows, 512, 500, 2);
-    for (const [name, loss, options] of [
-      ['clip', clipLoss, { logitScale: 100 }],
-      ['siglip', siglipLoss, { logitScale: 10, logitBias: -10 }],
-    ]) {
-      globalThis.gc?.();
-      const before = process.memoryUsage().rss;
-      const most = () => process.resourceUsage().maxRSS * 1024;
-      const peakBefore = most();
-      const ours = await seconds(() =>
-        loss(images, texts, { ...options, gradients: true, threads: THREADS }),
-      );
-      const extra = Math.max(0, most() - Math.max(before, peakBefore > before * 1.05 ? peakBefore : before));
-      tell(`diptych ${name}`, { seconds: ours.seconds, loss: ours.result.loss, extraMB: extra / 1e6 });
-    }
-  },
+const folder = mkdtempSync(join(tmpdir(), 'diptych-bench-'));
+const context = {
+  folder,
+  python: flags.python ?? null,
+  rounds: Number(flags.rounds),
+  threads: Number(flags.threads),
+  cifar: flags.cifar ?? null,
+  log: (text) => console.error(text),
 };
 
+/** A subject of a case as the record holds it; `values` in the order of the rounds. */
+function result(name, one) {
+  const { subject, role = 'own', unit, better, values, check = '', settings = '', versions = {} } = one;
+  const middle = median(values);
+  return {
+    ...{ suite: 'tasks', case: name, subject, role, value: middle, unit, better },
+    ...{
+      min: Math.min(...values),
+      median: middle,
+      max: Math.max(...values),
+      interval: medianInterval(values),
+    },
+    ...{ samples: values.length, values, check, settings, versions },
+  };
+}
+
+/** of / over from samples of the same rounds; without `over`, what was measured against its bar. */
+function ratio(name, { text, of, over, a, b = a.map(() => 1), ...bar }) {
+  const found = pairedRatio(a, b);
+  return {
+    ...{ suite: 'tasks', case: name, kind: 'ratio', text, of, over, ...found, ...bar },
+    met: meets(found.value, bar),
+  };
+}
+
+const machineOf = watchMachine();
+const made = { results: [], ratios: [], absent: [] };
 try {
-  if (SUITES[suite] === undefined) throw new Error(`name one of ${Object.keys(SUITES).join(', ')}`);
-  await SUITES[suite]();
+  for (const name of names) {
+    for (const one of await CASES[name](context)) {
+      made.results.push(...one.subjects.map((subject) => result(one.name, subject)));
+      made.ratios.push(...one.ratios.map((each) => ratio(one.name, each)));
+      const absent = (one.absent ?? []).map((each) => ({
+        suite: 'tasks',
+        case: one.name,
+        kind: 'absent',
+        ...each,
+      }));
+      made.absent.push(...absent);
+    }
+  }
 } finally {
   rmSync(folder, { recursive: true, force: true });
+}
+for (const { case: name, subject, value, unit, min, max, check } of made.results)
+  console.log(
+    `${name}: ${subject}: ${value.toPrecision(4)} ${unit} (${min.toPrecision(4)} to ${max.toPrecision(4)}) ${check}`,
+  );
+for (const { case: name, text, of, over, value, met } of made.ratios)
+  console.log(
+    `${name}: ${text}: ${of} / ${over}: ${value.toPrecision(4)}${met === null ? '' : met ? ', bar met' : ', BAR NOT MET'}`,
+  );
+for (const { case: name, subject, reason } of made.absent) console.log(`${name}: ${subject}: ${reason}`);
+
+if (flags.out !== undefined) {
+  const measured = new Set([...made.results, ...made.absent].map((one) => one.case));
+  const kept = existsSync(flags.out) ? parseReport(readFileSync(flags.out, 'utf8'), flags.out) : null;
+  const join_ = (key) => [...(kept?.[key] ?? []).filter((one) => !measured.has(one.case)), ...made[key]];
+  const { rounds, threads } = context;
+  const settings = {
+    ...{ smoke: false, seconds: 0, minSamples: rounds, sampleMs: 0, threads },
+    model: null,
+    images: null,
+    peers: true,
+  };
+  const report = {
+    machine: machineOf(),
+    settings,
+    results: join_('results'),
+    ratios: join_('ratios'),
+    absent: join_('absent'),
+  };
+  writeFileSync(flags.out, `${JSON.stringify(report, null, 1)}\n`);
 }
