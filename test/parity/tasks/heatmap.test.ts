@@ -42,7 +42,7 @@ test('patches against texts: the cosines that Python finds, as numbers and as a 
   const photo = here(`examples/photos/${golden.photo}`);
   // The graph of that folder gives tokens before the projection: told, not compared.
   await expect(heatMap(golden.texts[0] ?? '', photo)).rejects.toMatchObject({
-    stderr: expect.stringMatching(/MODEL_UNSUPPORTED.*projected/) as string,
+    stderr: expect.stringMatching(/MODEL_UNSUPPORTED.*projected/) as unknown,
   });
   await cp(
     join(local, 'tasks', 'heatmap', 'vision_model.onnx'),

@@ -41,11 +41,13 @@ describe("the linear probe is scikit-learn's", () => {
     // Near 1e-7 the float32 products decide when the gradient is small enough.
     if (!name.startsWith('tight')) expect(probe.iterations).toBe(expected.iterations);
     const size = expected.coefficients.reduce((most, x) => Math.max(most, Math.abs(x)), 1);
-    expect(maxDifference(probe.coefficients, expected.coefficients)).toBeLessThan(2e-4 * size);
-    expect(maxDifference(probe.intercepts, expected.intercepts)).toBeLessThan(2e-4 * size);
+    // At the bottom the loss is flat: what is 1e-9 of it may be 1e-3 of a coefficient.
+    const near = (name.startsWith('tight-') ? 1e-3 : 2e-4) * size;
+    expect(maxDifference(probe.coefficients, expected.coefficients)).toBeLessThan(near);
+    expect(maxDifference(probe.intercepts, expected.intercepts)).toBeLessThan(near);
     const scores = await applyProbe(probe, features(`${name}-held-out`));
     expect(Array.from(scores.labels)).toEqual(expected.predictions);
-    expect(maxDifference(scores.probabilities, expected.probabilities)).toBeLessThan(2e-4);
+    expect(maxDifference(scores.probabilities, expected.probabilities)).toBeLessThan(near / size);
   });
 });
 
