@@ -224,7 +224,6 @@ async function matcher(context) {
   let check = '';
   let versions = {};
   for (let round = 0; round < context.rounds; round++) {
-    // Processor time of the whole process: one core's work, whatever else runs.
     const all = await seconds(() => ours.matchAll(texts));
     batches.push(texts.length / all.seconds);
     const one = await seconds(() => texts.forEach((text) => ours.match(text)));

@@ -14,19 +14,26 @@ export interface EntryMatches {
 /** Texts handed to the addon at a time: a few milliseconds, and what caches hold. */
 const BATCH = 2048;
 
-function checkTexts(values: readonly unknown[], name: string, mayBeEmpty: boolean): void {
-  values.forEach((value, at) => {
-    if (typeof value === 'string' && (mayBeEmpty || value !== '')) return;
-    const got = value === '' ? 'an empty one' : typeof value;
-    throw new DiptychError('BAD_INPUT', `expected a string, got ${got}`, { input: `${name}[${String(at)}]` });
-  });
-}
-
-function lengthsOf(texts: readonly string[]): Int32Array {
-  const lengths = new Int32Array(texts.length);
-  // A loop takes a tenth of the time of Int32Array.from.
-  for (let at = 0; at < lengths.length; at++) lengths[at] = texts[at]?.length ?? 0;
-  return lengths;
+/** Texts one behind the other, and their lengths. Throws BAD_INPUT for what is no text. */
+function joinTexts(
+  texts: readonly unknown[],
+  [from, to]: readonly [number, number],
+  name: string,
+): { joined: string; lengths: Int32Array } {
+  const lengths = new Int32Array(to - from);
+  let joined = '';
+  // One plain loop: this is a tenth of the time that matching takes, and was a fifth.
+  for (let at = from; at < to; at++) {
+    const text = texts[at];
+    if (typeof text !== 'string') {
+      throw new DiptychError('BAD_INPUT', `expected a string, got ${typeof text}`, {
+        input: `${name}[${String(at)}]`,
+      });
+    }
+    lengths[at - from] = text.length;
+    joined += text;
+  }
+  return { joined, lengths };
 }
 
 /**
@@ -41,16 +48,22 @@ export class EntryMatcher {
 
   /** `rule`: `spaces` (MetaCLIP 1, the default) or `scripts` (MetaCLIP 2). Throws BAD_INPUT. */
   constructor(entries: readonly string[], rule: 'spaces' | 'scripts' = 'spaces') {
-    checkTexts(entries, 'entries', rule === 'spaces');
     const betweenSpaces = new Uint8Array(entries.length);
-    const units = entries.map((entry, id) => {
+    const units = entries.map((entry: unknown, id) => {
+      if (typeof entry !== 'string' || (rule === 'scripts' && entry === '')) {
+        const got = entry === '' ? 'an empty one' : typeof entry;
+        throw new DiptychError('BAD_INPUT', `expected a string, got ${got}`, {
+          input: `entries[${String(id)}]`,
+        });
+      }
       const padded = spacedEntry(entry, rule);
       if (padded.length !== entry.length + 2) return padded;
       betweenSpaces[id] = 1;
       return entry;
     });
     this.entries = entries.length;
-    this.#handle = native().matcherCreate(units.join(''), lengthsOf(units), betweenSpaces);
+    const { joined, lengths } = joinTexts(units, [0, units.length], 'entries');
+    this.#handle = native().matcherCreate(joined, lengths, betweenSpaces);
   }
 
   /** The positions of the matching entries, ascending. */
@@ -60,18 +73,17 @@ export class EntryMatcher {
 
   /** The same for many texts, without a call for each. Throws BAD_INPUT. */
   matchAll(texts: readonly string[]): EntryMatches {
-    checkTexts(texts, 'texts', true);
     const offsets = new Int32Array(texts.length + 1);
     const parts: Int32Array[] = [];
     let total = 0;
     for (let from = 0; from < texts.length; from += BATCH) {
-      const batch = texts.slice(from, from + BATCH);
-      const { counts, ids } = native().matcherMatch(this.#handle, batch.join(''), lengthsOf(batch));
+      const { joined, lengths } = joinTexts(texts, [from, Math.min(texts.length, from + BATCH)], 'texts');
+      const { counts, ids } = native().matcherMatch(this.#handle, joined, lengths);
       parts.push(ids);
-      counts.forEach((count, at) => {
-        total += count;
+      for (let at = 0; at < counts.length; at++) {
+        total += counts[at] ?? 0;
         offsets[from + at + 1] = total;
-      });
+      }
     }
     const [only] = parts;
     if (parts.length === 1 && only !== undefined) return { offsets, ids: only };
