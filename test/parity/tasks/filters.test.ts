@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { alignFilter } from '#diptych/tasks/filters/align.js';
+import { mersenne } from '#diptych/tasks/mersenne.js';
 import {
   atLeast,
   isBasic,
@@ -139,6 +140,57 @@ test("ALIGN's rules, each on its own row", () => {
   });
   const strict = alignFilter(pool, { imagesPerText: 2, vocabulary: 1000 });
   expect(strict.dropped['images-per-text']).toBe(4);
+});
+
+test("ALIGN's rules on a made-up pool: the survivors of the paper's sentences, read out one by one", () => {
+  const random = mersenne(31);
+  const whole = (most: number): number => Math.floor(most * random() ** 2);
+  const pool = Array.from({ length: 500 }, () => ({
+    image: `image ${String(whole(120))}`,
+    text: Array.from({ length: 1 + whole(9) }, () => `w${String(whole(40))}`).join(
+      random() < 0.1 ? '  ' : ' ',
+    ),
+    width: 100 + whole(900),
+    height: 100 + whole(900),
+  }));
+  const options = {
+    textsPerImage: 12,
+    imagesPerText: 3,
+    leastWords: 2,
+    mostWords: 6,
+    side: 150,
+    aspect: 2.5,
+  };
+  for (const vocabulary of [60, 150, 10_000]) {
+    const grams = (text: string): string[] => {
+      const words = text.split(/\s+/);
+      return words.flatMap((word, at) => (at === 0 ? [word] : [word, `${words[at - 1] ?? ''} ${word}`]));
+    };
+    const counts = new Map<string, number>();
+    for (const gram of pool.flatMap(({ text }) => grams(text))) counts.set(gram, (counts.get(gram) ?? 0) + 1);
+    const last = [...counts.values()].sort((a, b) => b - a)[Math.min(vocabulary, counts.size) - 1] ?? 0;
+    const others = (key: 'image' | 'text', of: 'image' | 'text', row: (typeof pool)[number]): number =>
+      new Set(pool.filter((one) => one[key] === row[key]).map((one) => one[of])).size;
+    const survivors = pool.flatMap((row, at) => {
+      const words = row.text.split(/\s+/).length;
+      const keeps =
+        Math.min(row.width, row.height) > options.side &&
+        Math.max(row.width, row.height) / Math.min(row.width, row.height) < options.aspect &&
+        others('image', 'text', row) <= options.textsPerImage &&
+        others('text', 'image', row) <= options.imagesPerText &&
+        words >= options.leastWords &&
+        words <= options.mostWords &&
+        grams(row.text).every((gram) => (counts.get(gram) ?? 0) >= last);
+      return keeps ? [at] : [];
+    });
+    const { kept, dropped } = alignFilter(pool, { ...options, vocabulary });
+    expect(kept).toEqual(survivors);
+    expect(kept.length).toBeGreaterThan(0);
+    expect(Object.values(dropped).reduce((sum, count) => sum + count, kept.length)).toBe(pool.length);
+  }
+  expect(() => alignFilter(pool, { leastWords: 5, mostWords: 4 })).toThrow(
+    expect.objectContaining({ code: 'BAD_OPTION' }),
+  );
 });
 
 test('scores of pairs and of a linear head', async () => {
