@@ -53,11 +53,16 @@ export async function tokenizeJob(params: Params): Promise<Job> {
   const reader = new ParamReader(params);
   const texts = reader.strings('texts');
   const model = await loadModel(reader.string('model'), { device: 'cpu', onWarning: () => undefined });
+  let rows: Awaited<ReturnType<Model['tokenize']>> = [];
   return {
     settings: `tokenize of ${String(texts.length)} texts`,
     run: async () => {
-      await model.tokenize(texts);
+      rows = await model.tokenize(texts);
     },
+    output: () => ({
+      data: Int32Array.from(rows.flatMap(({ ids }) => ids)),
+      shape: [rows.length, rows[0]?.ids.length ?? 0],
+    }),
     close: () => model.close(),
   };
 }

@@ -1,30 +1,64 @@
+import { captions, tokenizerKinds, type TokenizerKind } from '../captions.js';
 import type { BenchSettings, CasePlan, Suite } from '../types.js';
 
-const SUBJECTS = [
-  'a cat',
-  'two dogs',
-  'an old red bicycle',
-  'the harbour of Porto',
-  'a bowl of soup',
-  'rockets',
-];
-const SCENES = ['on a table', 'in the snow', 'at night, long exposure', 'seen from above', 'before 1960'];
+const COUNT = 10_000;
+const SMOKE = 16;
 
-/** Captions of many lengths, always the same. */
-function captions(count: number): string[] {
-  return Array.from({ length: count }, (_, i) => {
-    const subject = SUBJECTS[i % SUBJECTS.length] ?? '';
-    const scene = SCENES[i % SCENES.length] ?? '';
-    return `a photo of ${subject} ${scene}${' and more of it'.repeat(i % 7)}, number ${String(i)}`;
-  });
-}
-
-function tokenizeCase({ model, smoke }: BenchSettings): CasePlan {
-  const name = model ?? 'diptych-mini';
-  const texts = captions(smoke ? 16 : 1000);
+/** One kind of tokenizer beside transformers.js, whose ids must be the same. */
+function kindCase(kind: TokenizerKind, { smoke }: BenchSettings): CasePlan {
+  const texts = captions(kind, smoke ? SMOKE : COUNT);
+  const { folder, length } = kind;
   return {
     suite: 'tokenize',
-    name: `captions, ${name}`,
+    name: `${kind.name}: ${texts.length.toLocaleString('en-US')} captions, 1 thread`,
+    unit: 'texts/s',
+    quantity: 'rate',
+    work: texts.length,
+    subjects: [
+      {
+        name: 'diptych',
+        role: 'own',
+        host: { kind: 'diptych', threads: 1 },
+        job: 'tokenize',
+        params: { model: folder, texts },
+        expect: 'same',
+      },
+      {
+        name: 'transformers.js',
+        role: 'peer',
+        host: { kind: 'node', peer: 'transformers', threads: 1 },
+        job: 'tokenize',
+        params: { folder, texts, length },
+        expect: 'same',
+      },
+    ],
+    check: { kind: 'exact', reference: 'diptych' },
+    bars: [
+      {
+        text: 'against transformers.js',
+        of: 'diptych',
+        over: 'transformers.js',
+        quantity: 'rate',
+        atLeast: 3,
+      },
+    ],
+    limits: [],
+    maxSamples: 10,
+  };
+}
+
+/** The bundled model's tokenizer, or the user's. */
+function modelCase({ model, smoke }: BenchSettings): CasePlan {
+  const name = model ?? 'diptych-mini';
+  const count = smoke ? SMOKE : COUNT;
+  const [kind] = tokenizerKinds();
+  const texts =
+    kind === undefined
+      ? Array.from({ length: count }, (_, i) => `a photo of number ${String(i)}, seen from above`)
+      : captions(kind, count);
+  return {
+    suite: 'tokenize',
+    name: `${name}: ${texts.length.toLocaleString('en-US')} captions, 1 thread`,
     unit: 'texts/s',
     quantity: 'rate',
     work: texts.length,
@@ -48,5 +82,9 @@ function tokenizeCase({ model, smoke }: BenchSettings): CasePlan {
 export const tokenizeSuite: Suite = {
   name: 'tokenize',
   title: 'Tokenize',
-  plan: (settings) => Promise.resolve([tokenizeCase(settings)]),
+  plan: (settings) =>
+    Promise.resolve([
+      ...(settings.model === null ? tokenizerKinds().map((kind) => kindCase(kind, settings)) : []),
+      modelCase(settings),
+    ]),
 };
