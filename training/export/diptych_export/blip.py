@@ -6,27 +6,16 @@ import torch
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
 from .graphs import Exporter
+from .retrieval import BATCH, BOTH, Part, export_matcher, image_tokens, unit
 
 
-def unit(vectors: torch.Tensor) -> torch.Tensor:
-    return torch.nn.functional.normalize(vectors, dim=-1)
-
-
-class BlipVision(torch.nn.Module):
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
+class BlipVision(Part):
     def forward(self, pixel_values):
         states = self.model.vision_model(pixel_values=pixel_values).last_hidden_state
         return unit(self.model.vision_proj(states[:, 0])), states
 
 
-class BlipText(torch.nn.Module):
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
+class BlipText(Part):
     def forward(self, input_ids, attention_mask):
         # is_decoder=False: the encoder looks both ways; without image states it makes ITC's vector.
         states = self.model.text_encoder(
@@ -35,11 +24,7 @@ class BlipText(torch.nn.Module):
         return unit(self.model.text_proj(states[:, 0]))
 
 
-class BlipMatch(torch.nn.Module):
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
+class BlipMatch(Part):
     def forward(self, input_ids, attention_mask, encoder_hidden_states):
         mask = torch.ones_like(encoder_hidden_states[..., 0], dtype=torch.long)
         states = self.model.text_encoder(
@@ -52,51 +37,15 @@ class BlipMatch(torch.nn.Module):
         return self.model.itm_head(states[:, 0])
 
 
-BATCH = {0: "batch_size"}
-BOTH = {0: "batch_size", 1: "sequence_length"}
-
-
-def image_tokens(vision) -> int:
-    return (vision.image_size // vision.patch_size) ** 2 + 1
-
-
-def token_inputs(batch: int, length: int, vocabulary: int) -> dict[str, torch.Tensor]:
-    ids = torch.randint(0, vocabulary, (batch, length))
-    mask = torch.ones_like(ids)
-    mask[-1, length - 2 :] = 0
-    return {"input_ids": ids, "attention_mask": mask}
-
-
 def export_retrieval(model, exporter: Exporter) -> None:
     """BlipForImageTextRetrieval -> vision_model, text_model, itm_model."""
-    vision, vocabulary = model.config.vision_config, model.config.text_config.vocab_size
-    size, tokens = vision.image_size, image_tokens(vision)
-
-    def states(batch: int) -> dict[str, torch.Tensor]:
-        return {"encoder_hidden_states": torch.randn(batch, tokens, vision.hidden_size)}
-
-    exporter.add(
-        "onnx/vision_model.onnx", BlipVision(model), {"pixel_values": torch.randn(2, 3, size, size)},
-        ["image_embeds", "last_hidden_state"],
-        {"pixel_values": BATCH, "image_embeds": BATCH, "last_hidden_state": BATCH},
-        {"pixel_values": torch.randn(3, 3, size, size)},
-    )
-    axes = {"input_ids": BOTH, "attention_mask": BOTH}
-    exporter.add(
-        "onnx/text_model.onnx", BlipText(model), token_inputs(2, 7, vocabulary), ["text_embeds"],
-        {**axes, "text_embeds": BATCH}, token_inputs(3, 11, vocabulary),
-    )
-    exporter.add(
-        "onnx/itm_model.onnx", BlipMatch(model), {**token_inputs(2, 7, vocabulary), **states(2)}, ["itm_logits"],
-        {**axes, "encoder_hidden_states": BATCH, "itm_logits": BATCH}, {**token_inputs(3, 11, vocabulary), **states(3)},
+    config = model.config
+    export_matcher(
+        exporter, config.vision_config, config.text_config.vocab_size, BlipVision(model), BlipText(model), BlipMatch(model)
     )
 
 
-class BlipCaptionVision(torch.nn.Module):
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
+class BlipCaptionVision(Part):
     def forward(self, pixel_values):
         return self.model.vision_model(pixel_values=pixel_values).last_hidden_state
 

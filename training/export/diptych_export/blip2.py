@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import torch
 
-from .blip import BATCH, BOTH, image_tokens, token_inputs, unit
 from .graphs import Exporter
+from .retrieval import Part, export_matcher, unit
 
 
-class Queries(torch.nn.Module):
+class Queries(Part):
     """Pictures -> the queries' vectors at unit length [batch, queries, dim], and the vision tower's states."""
-
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
 
     def forward(self, pixel_values):
         model = self.model
@@ -29,11 +25,7 @@ class Queries(torch.nn.Module):
         return unit(model.vision_projection(made.last_hidden_state)), states
 
 
-class QueryText(torch.nn.Module):
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
+class QueryText(Part):
     def forward(self, input_ids, attention_mask):
         model = self.model
         made = model.qformer(
@@ -42,12 +34,8 @@ class QueryText(torch.nn.Module):
         return unit(model.text_projection(made.last_hidden_state[:, 0]))
 
 
-class QueryMatch(torch.nn.Module):
+class QueryMatch(Part):
     """Texts and image states -> logits [batch, 2]: the mean of what the head says of each query."""
-
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
 
     def forward(self, input_ids, attention_mask, encoder_hidden_states):
         model = self.model
@@ -66,23 +54,4 @@ def export_queries(model, exporter: Exporter) -> None:
     """Blip2ForImageTextRetrieval -> vision_model, text_model, itm_model. Ids do not carry the <image> tokens that
     newer processors put before a text."""
     vision, vocabulary = model.config.vision_config, model.config.qformer_config.vocab_size
-    size, tokens = vision.image_size, image_tokens(vision)
-
-    def states(batch: int) -> dict[str, torch.Tensor]:
-        return {"encoder_hidden_states": torch.randn(batch, tokens, vision.hidden_size)}
-
-    exporter.add(
-        "onnx/vision_model.onnx", Queries(model), {"pixel_values": torch.randn(2, 3, size, size)},
-        ["image_embeds", "last_hidden_state"],
-        {"pixel_values": BATCH, "image_embeds": BATCH, "last_hidden_state": BATCH},
-        {"pixel_values": torch.randn(3, 3, size, size)},
-    )
-    axes = {"input_ids": BOTH, "attention_mask": BOTH}
-    exporter.add(
-        "onnx/text_model.onnx", QueryText(model), token_inputs(2, 7, vocabulary), ["text_embeds"],
-        {**axes, "text_embeds": BATCH}, token_inputs(3, 11, vocabulary),
-    )
-    exporter.add(
-        "onnx/itm_model.onnx", QueryMatch(model), {**token_inputs(2, 7, vocabulary), **states(2)}, ["itm_logits"],
-        {**axes, "encoder_hidden_states": BATCH, "itm_logits": BATCH}, {**token_inputs(3, 11, vocabulary), **states(3)},
-    )
+    export_matcher(exporter, vision, vocabulary, Queries(model), QueryText(model), QueryMatch(model))

@@ -7,25 +7,17 @@ from pathlib import Path
 
 import torch
 
-from .blip import BATCH
 from .card import write_card
 from .graphs import Exporter
+from .retrieval import BATCH, Part
 
 
-class Visual(torch.nn.Module):
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
+class Visual(Part):
     def forward(self, image):
         return self.model.encode_image(image, normalize=True)
 
 
-class Textual(torch.nn.Module):
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
+class Textual(Part):
     def forward(self, text):
         return self.model.encode_text(text, normalize=True)
 

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import torch
 
-from .blip import BATCH, BOTH, export_captioner, export_retrieval
+from .blip import export_captioner, export_retrieval
 from .blip2 import export_queries
 from .card import write_card
 from .graphs import Exporter
+from .retrieval import BATCH, BOTH
 
 # Which pooled state of the text tower the family projects, and what its graph takes beside the ids.
 FIRST_TOKEN = {"chinese_clip", "align"}
 MASKED = {"chinese_clip", "align", "vision-text-dual-encoder", "metaclip_2"}
-UNPROJECTED = {"siglip", "siglip2"}
+UNPROJECTED = {"siglip"}
 TOWERS = {"clip", "metaclip_2", *UNPROJECTED, "chinese_clip", "align", "vision-text-dual-encoder"}
 
 
@@ -115,6 +116,11 @@ def export_transformers(source: str, out: Path, half: bool) -> dict[str, float]:
         model = transformers.Blip2ForImageTextRetrieval.from_pretrained(source, **load).eval()
         export_queries(model, exporter)
         facts |= {"logitScale": 1.0, "embeddingDim": model.config.image_text_hidden_size, "outputsNormalized": True}
+    elif kind == "siglip2":
+        raise SystemExit(
+            f"{source}: SigLIP 2 of variable picture sizes (NaFlex) takes patches, not pictures; "
+            "choose one of a fixed size, such as google/siglip2-base-patch16-224"
+        )
     elif kind in TOWERS:
         model = transformers.AutoModel.from_pretrained(source, **load).eval()
         export_towers(model, kind, processor, exporter)
