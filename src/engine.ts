@@ -1,21 +1,17 @@
 import { DiptychError } from './errors.js';
 import type { PreprocessSpec } from './image/spec.js';
 import type { ModelDescription } from './models/card.js';
-import type { NativeImageOptions } from './native/image-binding.js';
 import { native } from './native/load.js';
 import { parseModelOptions, type ModelOptions, type ResolvedModelOptions } from './options.js';
-import { toNativeSpec } from './image/preprocess.js';
 import { describeFor } from './pipeline/describe-for.js';
 import { asList, imageItems, textItem, type ImageInput } from './pipeline/arguments.js';
-import { BufferPool } from './pipeline/buffer-pool.js';
 import { collect, type Embeddings } from './pipeline/collect.js';
 import { parseEmbedOptions, type EmbedOptions } from './pipeline/embed-options.js';
-import { embedImages, type ImageTower } from './pipeline/images.js';
-import type { ImageTuner } from './pipeline/image-tuner.js';
-import { openTuner } from './pipeline/tuner-choices.js';
-import { StageClock } from './pipeline/stage-clock.js';
+import { embedImages } from './pipeline/images.js';
+import type { StageClock } from './pipeline/stage-clock.js';
 import { embedStream, type EmbeddedBatch, type StreamItem } from './pipeline/stream.js';
-import { embedTexts, type TextTower } from './pipeline/texts.js';
+import { embedTexts } from './pipeline/texts.js';
+import { Towers, type OpenChoices } from './pipeline/towers.js';
 import type { StageSeconds } from './pipeline/types.js';
 import { caption, type Captions } from './tasks/caption.js';
 import type { CaptionOptions } from './tasks/generate/options.js';
@@ -34,11 +30,8 @@ import {
   type Reranked,
   type RerankOptions,
 } from './tasks/rerank.js';
-import { CUDA_LENGTH_STEP } from './session/buckets.js';
-import { TowerSession } from './session/tower-session.js';
 import { logitsOf, type MultiRows } from './similarity/logits.js';
 import type { Matrix } from './similarity/rows.js';
-import { TokenizerThread } from './text/tokenizer-thread.js';
 import type { TokenizedText, Tokenizer } from './text/types.js';
 
 export type { ImageInput } from './pipeline/arguments.js';
@@ -50,12 +43,6 @@ export interface StatesOptions extends EmbedOptions {
   readonly layer?: StatesLayer;
 }
 
-/** Texts per encoder run; on a GPU, one of the sizes that its sessions see. */
-const TEXT_BATCH = 32;
-const CUDA_TEXT_BATCH = 128;
-/** Sequences are padded to a multiple of this on the CPU, where a new shape costs nothing. */
-const LENGTH_STEP = 4;
-
 /**
  * A two-tower model: images and texts to unit vectors of one space.
  * Towers are opened at first use; {@link close} (or `await using`) ends their threads.
@@ -63,16 +50,10 @@ const LENGTH_STEP = 4;
 export class Model implements AsyncDisposable {
   readonly description: ModelDescription;
   readonly #options: ResolvedModelOptions;
-  readonly #sessions: { readonly image: TowerSession | null; readonly text: TowerSession | null };
+  readonly #towers: Towers;
   readonly #heads: HeadSessions;
-  /** For embeddings; what is asked of {@link tokenize} and by the heads is tokenized here. */
-  readonly #encoding: TokenizerThread;
   readonly #running = new Set<Promise<unknown>>();
-  /** What each stage has done since the model was loaded. */
-  readonly stages = new StageClock();
-  readonly #open: { readonly threads: boolean; readonly workers: boolean };
-  readonly #buffers = new BufferPool();
-  #tuner: ImageTuner | null = null;
+  /** For what is asked of {@link tokenize} and by the heads; embeddings are tokenized in a thread of their own. */
   #tokenizer: Promise<Tokenizer> | null = null;
   #closing: Promise<void> | null = null;
 
@@ -80,18 +61,12 @@ export class Model implements AsyncDisposable {
   constructor(
     description: ModelDescription,
     options: ResolvedModelOptions,
-    open: { readonly threads: boolean; readonly workers: boolean } = { threads: false, workers: false },
+    open: OpenChoices = { threads: false, workers: false },
   ) {
     this.description = description;
     this.#options = options;
-    this.#open = open;
-    const session = (graph: { readonly file: string } | undefined): TowerSession | null =>
-      graph === undefined ? null : new TowerSession(graph.file, options);
-    const image = session(description.image?.graph);
-    const shared = description.image?.graph.file === description.text?.graph.file;
+    this.#towers = new Towers(description, options, open);
     this.#heads = new HeadSessions(options);
-    this.#encoding = new TokenizerThread(description);
-    this.#sessions = { image, text: shared ? image : session(description.text?.graph) };
   }
 
   get name(): string {
@@ -111,6 +86,11 @@ export class Model implements AsyncDisposable {
     return this.#options;
   }
 
+  /** What each stage has done since the model was loaded. */
+  get stages(): StageClock {
+    return this.#towers.clock;
+  }
+
   /** Seconds in which each stage was at work since the model was loaded. */
   get seconds(): Readonly<StageSeconds> {
     return this.stages.seconds;
@@ -118,71 +98,7 @@ export class Model implements AsyncDisposable {
 
   /** Batch size and threads for images: as given, or as measured so far. */
   get tuning(): { readonly batchSize: number; readonly threads: number; readonly workers: number } {
-    const { threads, workers } = this.#options;
-    return this.#tuner === null
-      ? { batchSize: 1, threads, workers }
-      : { batchSize: this.#tuner.batchSize, ...this.#tuner.layout };
-  }
-
-  #imageTower(): ImageTower {
-    const { image } = this.description;
-    const session = this.#sessions.image;
-    if (image === null || session === null) {
-      throw new DiptychError('MODEL_UNSUPPORTED', 'this model has no image tower', { input: this.name });
-    }
-    const { autoOrient, icc } = this.#options;
-    const spec = toNativeSpec({
-      ...image.spec,
-      orient: autoOrient || image.spec.orient,
-      icc: icc || image.spec.icc,
-    });
-    return {
-      graph: image.graph,
-      spec,
-      options: this.#imageOptions(),
-      session: () => session.get(),
-      sessions: session.devices.length,
-      buffers: this.#buffers,
-      tuner: (this.#tuner ??= openTuner(image.graph, spec, session, this.#options, this.#open)),
-      normalize: this.#options.normalize,
-      clock: this.stages,
-    };
-  }
-
-  /** The image tower of a model whose graph gives embeddings: a captioner's gives token states only. */
-  #embeddingTower(): ImageTower {
-    const tower = this.#imageTower();
-    if (tower.graph.embeds) return tower;
-    throw new DiptychError('MODEL_UNSUPPORTED', 'its vision graph gives no embeddings, only token states', {
-      input: this.name,
-    });
-  }
-
-  #imageOptions(): NativeImageOptions {
-    const { workers, decode, maxPixels, maxBytes, imageTimeoutMs, allowTruncated } = this.#options;
-    return { workers, decode, maxPixels, maxBytes, imageTimeoutMs, allowTruncated };
-  }
-
-  #textTower(): TextTower {
-    const { text } = this.description;
-    const session = this.#sessions.text;
-    if (text === null || session === null) {
-      throw new DiptychError('MODEL_UNSUPPORTED', 'this model has no text tower', { input: this.name });
-    }
-    const { batchSize, normalize, longText } = this.#options;
-    const cuda = session.devices[0] !== 'cpu';
-    return {
-      graph: text.graph,
-      plan: text.plan,
-      tokenizer: this.#encoding,
-      session: () => session.get(),
-      sessions: session.devices.length,
-      lengthStep: cuda ? CUDA_LENGTH_STEP : LENGTH_STEP,
-      batchSize: batchSize !== 'auto' ? batchSize : cuda ? CUDA_TEXT_BATCH : TEXT_BATCH,
-      normalize,
-      longText,
-      clock: this.stages,
-    };
+    return this.#towers.tuning;
   }
 
   /** Its modules and tables are loaded when they are needed: embeddings are tokenized in another thread. */
@@ -225,7 +141,7 @@ export class Model implements AsyncDisposable {
     this.#checkOpen();
     const { signal, onProgress } = parseEmbedOptions(options);
     const items = imageItems(images);
-    const batches = embedImages(this.#embeddingTower(), items, signal ?? undefined);
+    const batches = embedImages(this.#towers.embeddingImage(), items, signal ?? undefined);
     return this.#track(collect(batches, this.description.embeddingDim, onProgress));
   }
 
@@ -234,7 +150,7 @@ export class Model implements AsyncDisposable {
     this.#checkOpen();
     const { signal, onProgress } = parseEmbedOptions(options);
     const items = asList(texts, 'texts').map((item, index) => ({ index, item: textItem(item, index) }));
-    const batches = embedTexts(this.#textTower(), items, signal ?? undefined);
+    const batches = embedTexts(this.#towers.text(), items, signal ?? undefined);
     return this.#track(collect(batches, this.description.embeddingDim, onProgress));
   }
 
@@ -247,7 +163,7 @@ export class Model implements AsyncDisposable {
     const { layer, rest } = splitStatesOptions(options);
     const { signal, onProgress } = parseEmbedOptions(rest);
     const items = asList(texts, 'texts').map((item, index) => ({ index, item: textItem(item, index) }));
-    const batches = embedTexts(textStatesTower(this.#textTower(), layer), items, signal ?? undefined);
+    const batches = embedTexts(textStatesTower(this.#towers.text(), layer), items, signal ?? undefined);
     return this.#track(collect(batches, null, onProgress));
   }
 
@@ -260,7 +176,7 @@ export class Model implements AsyncDisposable {
     const { layer, rest } = splitStatesOptions(options);
     const { signal, onProgress } = parseEmbedOptions(rest);
     const batches = embedImages(
-      imageStatesTower(this.#imageTower(), layer),
+      imageStatesTower(this.#towers.image(), layer),
       imageItems(images),
       signal ?? undefined,
     );
@@ -278,7 +194,7 @@ export class Model implements AsyncDisposable {
     this.#checkOpen();
     const { signal, onProgress } = parseEmbedOptions(options);
     let done = 0;
-    const towers = { image: () => this.#embeddingTower(), text: () => this.#textTower() };
+    const towers = { image: () => this.#towers.embeddingImage(), text: () => this.#towers.text() };
     for await (const batch of embedStream(towers, source, signal ?? undefined)) {
       done += batch.rows + batch.failures.length;
       onProgress?.(done);
@@ -333,7 +249,7 @@ export class Model implements AsyncDisposable {
     return {
       description: this.description,
       options: this.#options,
-      imageTower: () => this.#imageTower(),
+      imageTower: () => this.#towers.image(),
       tokenizer: () => this.#getTokenizer(),
     };
   }
@@ -392,12 +308,7 @@ export class Model implements AsyncDisposable {
   close(): Promise<void> {
     this.#closing ??= (async () => {
       await Promise.allSettled([...this.#running]);
-      await Promise.all([
-        this.#sessions.image?.close(),
-        this.#sessions.text?.close(),
-        this.#heads.close(),
-        this.#encoding.close(),
-      ]);
+      await Promise.all([this.#towers.close(), this.#heads.close()]);
     })();
     return this.#closing;
   }
