@@ -56,6 +56,10 @@ constexpr std::array<std::pair<const char*, image::ResizeMode>, 3> kModes{
 constexpr std::array<std::pair<const char*, image::CropRounding>, 2> kRoundings{
     {{"floor", image::CropRounding::floor}, {"half-even", image::CropRounding::half_even}}};
 constexpr std::array<std::pair<const char*, bool>, 2> kRgb{{{"before", false}, {"after", true}}};
+constexpr std::array<std::pair<const char*, image::Transparency>, 3> kTransparencies{
+    {{"keep", image::Transparency::keep},
+     {"white", image::Transparency::white},
+     {"blend", image::Transparency::blend}}};
 constexpr std::array<std::pair<const char*, bool>, 2> kDecode{{{"exact", false}, {"fast", true}}};
 constexpr std::array<std::pair<const char*, image::Output>, 4> kOutputs{
     {{"float32", image::Output::float32_nchw},
@@ -97,6 +101,7 @@ ParsedSpec parse_spec(Napi::Object object) {
   spec.center_crop = fields.boolean("centerCrop");
   spec.crop_rounding = one_of(env, fields.string("cropRounding"), kRoundings, "spec.cropRounding");
   spec.rgb_after = one_of(env, fields.string("rgb"), kRgb, "spec.rgb");
+  spec.transparency = one_of(env, fields.string("transparency"), kTransparencies, "spec.transparency");
   spec.orient = fields.boolean("orient");
   spec.icc = fields.boolean("icc");
   double fill[3] = {};

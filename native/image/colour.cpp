@@ -109,6 +109,19 @@ void to_rgb(Mode mode, const std::uint8_t* from, std::size_t count, std::uint8_t
   }
 }
 
+void blend_with_white(std::uint8_t* pixels, std::size_t count, std::size_t channels) noexcept {
+  // Seven bits behind the point, as there; white has an alpha of 255, so that the weights add up to 255.
+  constexpr unsigned kBits = 7;
+  for (std::size_t i = 0; i < count; ++i, pixels += channels) {
+    const unsigned alpha = pixels[channels - 1];
+    const unsigned white = 255u * ((255u - alpha) << kBits);
+    for (std::size_t c = 0; c + 1 < channels; ++c) {
+      const unsigned sum = pixels[c] * (alpha << kBits) + white + (0x80u << kBits);
+      pixels[c] = static_cast<std::uint8_t>((((sum >> 8) + sum) >> 8) >> kBits);
+    }
+  }
+}
+
 void premultiply(std::uint8_t* pixels, std::size_t count, std::size_t channels) noexcept {
   for (std::size_t i = 0; i < count; ++i, pixels += channels) {
     const unsigned alpha = pixels[channels - 1];

@@ -19,6 +19,10 @@ void to_rgb(Mode mode, const std::uint8_t* from, std::size_t count, std::uint8_t
 void premultiply(std::uint8_t* pixels, std::size_t count, std::size_t channels) noexcept;
 void unpremultiply(std::uint8_t* pixels, std::size_t count, std::size_t channels) noexcept;
 
+// LA and RGBA laid on white as Image.alpha_composite does it (src/libImaging/AlphaComposite.c). In place;
+// the alpha stays.
+void blend_with_white(std::uint8_t* pixels, std::size_t count, std::size_t channels) noexcept;
+
 // What a padding colour given in RGB becomes in a picture of this mode, as RGB: torchvision pads in the
 // file's own mode (palette index, CMYK, ...) and converts after that.
 [[nodiscard]] std::array<std::uint8_t, 3> padding_colour(const Header& header,

@@ -82,6 +82,7 @@ void read_transparency(Bytes data, Header& header) {
     if (be16(data, 0) > 255 || be16(data, 2) > 255 || be16(data, 4) > 255) return;
     header.transparent = {clip(be16(data, 0)), clip(be16(data, 2)), clip(be16(data, 4))};
   } else if (header.mode == Mode::palette) {
+    header.palette_alpha = true;
     const auto zero = std::find(data.begin(), data.end(), 0);
     const auto opaque = std::count(data.begin(), data.end(), 255);
     if (zero == data.end() || static_cast<std::size_t>(opaque) + 1 != data.size()) return;

@@ -66,8 +66,9 @@ struct Header {
   std::vector<std::uint8_t> colours;  // of a palette: RGB triples
   // The one colour that is transparent, where Pillow gives it as such (modes gray, palette and rgb).
   std::optional<std::array<std::uint8_t, 3>> transparent;
-  bool cut = false;     // the picture data ends early, as far as the header's reader could see
-  std::string warning;  // what is wrong with the file, when that does not stop it from being read
+  bool palette_alpha = false;  // PNG: the palette's entries have alphas, one or several
+  bool cut = false;            // the picture data ends early, as far as the header's reader could see
+  std::string warning;         // what is wrong with the file, when that does not stop it from being read
 };
 
 // The part of a picture that the resize will look at, in stored order.

@@ -107,20 +107,21 @@ void write_slot(const Spec& spec, const Slot& slot, const std::uint8_t* rgb) {
 bool resizes(const AxisPair& axes) { return axes.x.from != axes.x.to || axes.y.from != axes.y.to; }
 
 // Pictures with one transparent colour (a GIF's index, a PNG's tRNS): Image.convert("RGB") remembers the
-// colour, and transformers 5 then lays the picture on white, so that every pixel of this colour becomes
-// white. open_clip and openai/CLIP, whose specifications round half to even, pad, or convert last, keep the
-// colour; so does the processor of ALIGN (EfficientNet's, told by its squash to more than the crop), which
-// converts nothing.
+// colour, and a processor of transformers 5 that converts (do_convert_rgb) then lays the picture on white, so
+// that every pixel of this colour becomes white. A picture that was not converted before comes with its
+// alpha, and is blended.
 void lay_on_white(const Spec& spec, const Header& header, Picture& picture) {
-  const bool squash_and_crop = spec.resize_mode == ResizeMode::squash &&
-                               (spec.resize_height != spec.height || spec.resize_width != spec.width);
-  if (!header.transparent || spec.rgb_after || spec.crop_rounding != CropRounding::floor ||
-      spec.resize_mode == ResizeMode::longest || squash_and_crop) {
-    return;
-  }
+  if (spec.transparency == Transparency::keep) return;
   const std::size_t channels = channels_of(picture.mode);
+  const bool has_alpha = picture.mode == Mode::rgba || picture.mode == Mode::gray_alpha;
+  const bool blends = has_alpha && spec.transparency == Transparency::blend;
+  if (!blends && !header.transparent) return;
   for (std::size_t y = 0; y < picture.region.height; ++y) {
     std::uint8_t* pixel = picture.pixels + y * picture.stride;
+    if (blends) {
+      blend_with_white(pixel, picture.region.width, channels);
+      continue;
+    }
     for (std::size_t x = 0; x < picture.region.width; ++x, pixel += channels) {
       std::uint8_t* const end = pixel + std::min<std::size_t>(channels, 3);
       if (std::equal(pixel, end, header.transparent->begin()))
@@ -208,6 +209,8 @@ Status run(Bytes bytes, const Spec& spec, const Options& options, const Slot& sl
   report.width = header.width;
   report.height = header.height;
   report.format = format_name(header.format);
+  // A palette whose entries have alphas is one of RGBA where they are to be seen.
+  if (spec.transparency == Transparency::blend && header.palette_alpha) header.mode = Mode::rgba;
   // A picture that is converted by its profile is one of RGB for all that follows the decoder.
   const Mode stored_mode = header.mode;
   std::vector<std::uint8_t> profile;

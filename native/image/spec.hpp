@@ -12,6 +12,9 @@ namespace diptych::image {
 
 enum class ResizeMode : std::uint8_t { shortest, squash, longest };
 enum class CropRounding : std::uint8_t { floor, half_even };
+// keep: the colours as they are; white: the one transparent colour becomes white; blend: every alpha is laid
+// on white.
+enum class Transparency : std::uint8_t { keep, white, blend };
 enum class Output : std::uint8_t { uint8_nhwc, float32_nchw, float16_nchw, bfloat16_nchw };
 
 struct Spec {
@@ -24,6 +27,7 @@ struct Spec {
   bool center_crop = true;
   CropRounding crop_rounding = CropRounding::floor;
   bool rgb_after = false;  // resize in the file's own mode, convert to RGB last
+  Transparency transparency = Transparency::keep;
   std::array<std::uint8_t, 3> fill{};
   bool orient = false;
   bool icc = false;  // convert to sRGB by the embedded profile, first of all

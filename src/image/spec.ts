@@ -5,6 +5,8 @@ import { parseOptions, read, type Reader } from '../options.js';
 /** Pillow's resampling filters, by name. */
 export type Interpolation = 'bicubic' | 'bilinear' | 'lanczos' | 'box' | 'hamming' | 'nearest';
 
+export type Transparency = 'keep' | 'white' | 'blend';
+
 /**
  * How a picture becomes a tensor. Missing keys take CLIP's values (ViT-B/32 at 224 px).
  * Every pixel step equals Pillow's bit for bit.
@@ -22,6 +24,14 @@ export interface PreprocessSpec {
   readonly cropRounding: 'floor' | 'half-even';
   /** RGB conversion before the resize (Hugging Face) or after it, in the file's own mode (openai/CLIP, open_clip). */
   readonly rgb: 'before' | 'after';
+  /**
+   * Pictures with transparency. keep: their colours, the alpha dropped (openai/CLIP, open_clip, and processors of
+   * transformers without do_convert_rgb); white: the same, but a picture's one transparent colour (a GIF's, a PNG's
+   * tRNS) becomes white (transformers 5 with do_convert_rgb, given `Image.open(f).convert("RGB")`); blend: every
+   * alpha is laid on white (the same, given `Image.open(f)`). Without the key: `white` where the other keys are
+   * Hugging Face's (RGB before the resize, crop `floor`, no padding, no squash to more than the crop), else `keep`.
+   */
+  readonly transparency: Transparency;
   /** Padding colour of `longest`, 0..255. */
   readonly fill: number | readonly [r: number, g: number, b: number];
   /** Multiplies the 0..255 values; 1/255 for every family so far. 0 turns scaling off only when given as 1. */
@@ -44,6 +54,7 @@ export const CLIP_SPEC: PreprocessSpec = Object.freeze<PreprocessSpec>({
   centerCrop: true,
   cropRounding: 'floor',
   rgb: 'before',
+  transparency: 'white',
   fill: 0,
   rescale: 1 / 255,
   mean: [0.48145466, 0.4578275, 0.40821073],
@@ -89,6 +100,7 @@ const readers: { readonly [K in keyof PreprocessSpec]-?: Reader<Exclude<Preproce
   centerCrop: read.boolean,
   cropRounding: read.oneOf('floor', 'half-even'),
   rgb: read.oneOf('before', 'after'),
+  transparency: read.oneOf('keep', 'white', 'blend'),
   fill: (value, name) =>
     typeof value === 'number' && isByte(value)
       ? value
@@ -110,7 +122,9 @@ const readers: { readonly [K in keyof PreprocessSpec]-?: Reader<Exclude<Preproce
  * keys that contradict each other.
  */
 export function resolveSpec(partial?: unknown): PreprocessSpec {
-  const spec = parseOptions<PreprocessSpec>(partial, readers, CLIP_SPEC, 'preprocess spec');
+  const parsed = parseOptions<PreprocessSpec>(partial, readers, CLIP_SPEC, 'preprocess spec');
+  const told = isObject(partial) && partial['transparency'] !== undefined;
+  const spec = told ? parsed : { ...parsed, transparency: usualTransparency(parsed) };
   if (!spec.centerCrop && spec.resizeMode === 'shortest') {
     reject(
       'preprocess spec',
@@ -120,7 +134,21 @@ export function resolveSpec(partial?: unknown): PreprocessSpec {
   if (spec.resizeMode === 'longest' && spec.resizeTo !== undefined) {
     reject('preprocess spec', "no resizeTo with resizeMode 'longest', which resizes to `size` and pads");
   }
+  if (spec.rgb === 'after' && spec.transparency !== 'keep') {
+    reject('preprocess spec', "transparency 'keep' with rgb 'after', which resizes the alpha and drops it");
+  }
   return spec;
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+
+/** What the official code with such a resize does: only converting processors of Hugging Face lay on white. */
+function usualTransparency(spec: PreprocessSpec): Transparency {
+  const cropsSquash =
+    spec.resizeMode === 'squash' && String(spec.resizeTo ?? spec.size) !== String(spec.size);
+  const others = spec.rgb === 'after' || spec.cropRounding !== 'floor' || spec.resizeMode === 'longest';
+  return others || cropsSquash ? 'keep' : 'white';
 }
 
 const pair = (value: PreprocessSpec['size']): readonly [number, number] =>
@@ -131,7 +159,8 @@ export function toNativeSpec(spec: PreprocessSpec): NativeSpec {
   const [height, width] = pair(spec.size);
   const [resizeHeight, resizeWidth] = pair(spec.resizeTo ?? spec.size);
   const fill = typeof spec.fill === 'number' ? ([spec.fill, spec.fill, spec.fill] as const) : spec.fill;
-  const { resizeMode, interpolation, centerCrop, cropRounding, rgb, rescale, mean, std, orient, icc } = spec;
+  const { resizeMode, interpolation, centerCrop, cropRounding, rgb, transparency } = spec;
+  const { rescale, mean, std, orient, icc } = spec;
   return {
     height,
     width,
@@ -142,6 +171,7 @@ export function toNativeSpec(spec: PreprocessSpec): NativeSpec {
     centerCrop,
     cropRounding,
     rgb,
+    transparency,
     fill,
     rescale,
     mean,

@@ -10,7 +10,7 @@ const HALF: Triple = [0.5, 0.5, 0.5];
 const IMAGENET_MEAN: Triple = [0.485, 0.456, 0.406];
 const IMAGENET_STD: Triple = [0.229, 0.224, 0.225];
 
-/** What a missing key means, by the image processor's class. Source: the __init__ of each in transformers. */
+/** What a missing key means, by the image processor's class. Source: the class attributes of each in transformers 5.23. */
 interface Defaults {
   readonly mean: Triple;
   readonly std: Triple;
@@ -18,16 +18,23 @@ interface Defaults {
   /** A size that is one number: both sides (true) or the shorter one. */
   readonly square: boolean;
   readonly crop: boolean;
+  /** do_convert_rgb: the processor converts, and lays the transparent colour on white. */
+  readonly converts: boolean;
 }
 
-const CLIP_DEFAULTS: Defaults = { mean: CLIP_MEAN, std: CLIP_STD, resample: 3, square: false, crop: true };
+const CLIP_DEFAULTS: Defaults = { mean: CLIP_MEAN, std: CLIP_STD, resample: 3, square: false, crop: true, converts: true };
 const DEFAULTS: readonly (readonly [RegExp, Defaults])[] = [
   [/^(ChineseCLIP)/, { ...CLIP_DEFAULTS, crop: true }],
   [/^(Blip|Blip2|Bridge)/, { ...CLIP_DEFAULTS, square: true, crop: false }],
-  [/^(Siglip|ViT)/, { mean: HALF, std: HALF, resample: 2, square: true, crop: false }],
-  [/^EfficientNet/, { mean: HALF, std: HALF, resample: 0, square: true, crop: false }],
-  [/^(ConvNext)/, { mean: IMAGENET_MEAN, std: IMAGENET_STD, resample: 2, square: false, crop: false }],
-  [/^(DeiT|LeViT|PoolFormer)/, { mean: IMAGENET_MEAN, std: IMAGENET_STD, resample: 3, square: true, crop: true }],
+  [/^Siglip/, { mean: HALF, std: HALF, resample: 3, square: true, crop: false, converts: true }],
+  [/^ViT/, { mean: HALF, std: HALF, resample: 2, square: true, crop: false, converts: false }],
+  [/^EfficientNet/, { mean: HALF, std: HALF, resample: 3, square: true, crop: false, converts: false }],
+  [/^ConvNext/, { mean: HALF, std: HALF, resample: 3, square: false, crop: false, converts: false }],
+  [/^DeiT/, { mean: HALF, std: HALF, resample: 3, square: true, crop: true, converts: false }],
+  [
+    /^(LeViT|Levit|PoolFormer)/,
+    { mean: IMAGENET_MEAN, std: IMAGENET_STD, resample: 3, square: true, crop: true, converts: false },
+  ],
 ];
 
 /** PIL's numbers of the resampling filters. */
@@ -44,21 +51,27 @@ function invalid(input: string, message: string): DiptychError {
 export function readHuggingFaceSpec(config: Json, file: string): PreprocessSpec {
   const type = asString(config['image_processor_type']) ?? asString(config['feature_extractor_type']) ?? '';
   const defaults = DEFAULTS.find(([pattern]) => pattern.test(type))?.[1] ?? CLIP_DEFAULTS;
-  const siglipDefault = /^Siglip/.test(type) ? 3 : defaults.resample;
   const crop = (asBoolean(config['do_center_crop']) ?? defaults.crop) ? readSize(config['crop_size']) : null;
   if (asBoolean(config['do_center_crop']) === true && crop === null) {
     throw invalid(file, 'do_center_crop is set but crop_size is missing; add it');
   }
   return {
     ...readResize(config, defaults, crop, file),
-    interpolation: readFilter(config['resample'] ?? siglipDefault, file),
+    interpolation: readFilter(config['resample'] ?? defaults.resample, file),
     cropRounding: 'floor',
     rgb: 'before',
+    transparency: converts(config, defaults) ? 'white' : 'keep',
     fill: 0,
     ...readArithmetic(config, defaults, file),
     orient: false,
     icc: false,
   };
+}
+
+/** An explicit null is a no, as in transformers: only a missing key takes the class's default. */
+function converts(config: Json, defaults: Defaults): boolean {
+  const told = config['do_convert_rgb'];
+  return told === undefined ? defaults.converts : told === true;
 }
 
 type ResizePart = Pick<PreprocessSpec, 'size' | 'resizeMode' | 'resizeTo' | 'centerCrop'>;
@@ -187,6 +200,7 @@ export function readOpenClipSpec(config: Json, file: string, size: unknown): Pre
     centerCrop: mode === 'shortest',
     cropRounding: 'half-even',
     rgb: 'after',
+    transparency: 'keep',
     fill: asNumber(colour) ?? (colour === undefined || colour === null ? 0 : readTriple(colour, HALF, 'fill_color', file)),
     rescale: 1 / 255,
     mean: readTriple(config['mean'], CLIP_MEAN, 'mean', file),
@@ -205,6 +219,7 @@ export function chineseClipSpec(size: Size): PreprocessSpec {
     centerCrop: false,
     cropRounding: 'half-even',
     rgb: 'after',
+    transparency: 'keep',
     fill: 0,
     rescale: 1 / 255,
     mean: CLIP_MEAN,

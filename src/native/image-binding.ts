@@ -9,6 +9,7 @@ export interface NativeSpec {
   readonly centerCrop: boolean;
   readonly cropRounding: 'floor' | 'half-even';
   readonly rgb: 'before' | 'after';
+  readonly transparency: 'keep' | 'white' | 'blend';
   readonly fill: readonly [number, number, number];
   readonly rescale: number;
   readonly mean: readonly [number, number, number];
