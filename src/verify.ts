@@ -16,10 +16,19 @@ export interface VerifyOptions {
   readonly threads?: number;
 }
 
-function withSpec(description: ModelDescription, spec: Variation['spec']): ModelDescription {
-  const { image } = description;
-  if (image === null || spec === undefined) return description;
-  return { ...description, image: { ...image, spec: { ...image.spec, ...spec } } };
+/** The description with the preprocessing and the graphs of a variation. */
+function varied(description: ModelDescription, { spec, graphs }: Variation): ModelDescription {
+  const { image, text } = description;
+  const graph = <G extends { readonly file: string }>(own: G, file: string | undefined): G =>
+    file === undefined ? own : { ...own, file };
+  return {
+    ...description,
+    image:
+      image === null
+        ? null
+        : { ...image, spec: { ...image.spec, ...spec }, graph: graph(image.graph, graphs?.image) },
+    text: text === null ? null : { ...text, graph: graph(text.graph, graphs?.text) },
+  };
 }
 
 /**
@@ -40,7 +49,8 @@ export async function verifyModel(name: string, given?: VerifyOptions): Promise<
     onWarning: () => undefined,
     ...(options.threads === null ? {} : { threads: options.threads }),
   };
-  const open: Opener = async ({ spec, textCleaning, dtype, batchSize, normalize } = {}) => {
+  const open: Opener = async (variation = {}) => {
+    const { textCleaning, dtype, batchSize, normalize } = variation;
     const description = await describeModel(name, {
       ...(dtype === undefined ? {} : { dtype }),
       ...(textCleaning === undefined ? {} : { textCleaning }),
@@ -53,7 +63,7 @@ export async function verifyModel(name: string, given?: VerifyOptions): Promise<
       },
       native().availableCores(),
     );
-    return new Model(withSpec(description, spec), resolved);
+    return new Model(varied(description, variation), resolved);
   };
   const description = await describeModel(name, {});
   const subject = { description, open };

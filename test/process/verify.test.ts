@@ -1,10 +1,18 @@
 import { afterEach, beforeEach, describe, expect, test, jest } from '@jest/globals';
+import { encode } from 'fast-png';
 import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadModel, verifyModel, type VerifyReport } from '#diptych/index.js';
+import { Model } from '#diptych/engine.js';
+import type { PreprocessSpec } from '#diptych/image/spec.js';
+import type { ModelDescription } from '#diptych/models/card.js';
+import { describeModel } from '#diptych/models/describe.js';
+import { parseModelOptions } from '#diptych/options.js';
+import { randomFrom } from '#diptych/tasks/generate/random.js';
+import { withOtherActivation } from '#diptych/tasks/verify/activation.js';
 import { closestPair, maxDifference, minCosine, rankingAgreement } from '#diptych/tasks/verify/compare.js';
 import { find, whole } from '../support/fixtures.js';
 
@@ -41,7 +49,105 @@ const state = (report: VerifyReport, check: string): string | undefined =>
 const detail = (report: VerifyReport, check: string): string =>
   report.rows.find((row) => row.check === check)?.detail ?? '';
 
+/** Unit rows as .npy, as numpy writes them. */
+async function writeRows(file: string, data: Float32Array, dim: number): Promise<void> {
+  const shape = `(${String(data.length / dim)}, ${String(dim)})`;
+  const header = `{'descr': '<f4', 'fortran_order': False, 'shape': ${shape}, }`;
+  const start = Buffer.from(`\x93NUMPY\x01\x00\x76\x00${header.padEnd(117)}\n`, 'latin1');
+  await writeFile(
+    file,
+    Buffer.concat([start, new Uint8Array(data.buffer, data.byteOffset, data.byteLength)]),
+  );
+}
+
+/** Pictures that every rule makes something else of: wide by an odd number of pixels, tall, with alphas. */
+async function makePictures(size: number): Promise<string[]> {
+  const random = randomFrom(6, 0);
+  const sides: readonly (readonly [number, number, 3 | 4])[] = [
+    [size + 3, size, 3],
+    [size, size + 7, 3],
+    [3 * size, 2 * size, 4],
+  ];
+  return Promise.all(
+    sides.map(async ([width, height, channels], index) => {
+      // Blocks of colour with noise on them.
+      const data = Uint8Array.from(
+        { length: width * height * channels },
+        (_, at) => 32 * Math.floor(at / (5 * channels)) + random() * 60,
+      );
+      const name = `picture-${String(index)}.png`;
+      await writeFile(join(folder, name), encode({ width, height, data, channels, depth: 8 }));
+      return name;
+    }),
+  );
+}
+
+/** Replaces the reference by what a changed model makes of the pictures and of three texts. */
+async function referenceFrom(change: (description: ModelDescription) => ModelDescription): Promise<void> {
+  const description = await describeModel(folder, {});
+  const size = description.image?.spec.size;
+  const pictures = await makePictures(typeof size === 'number' ? size : 32);
+  const texts = ['a cat', 'two dogs in the snow', 'plain words'];
+  const options = parseModelOptions({ device: 'cpu', onWarning: () => undefined }, 1);
+  const model = new Model(change(description), options);
+  const images = await model.embedImages(pictures.map((name) => join(folder, name)));
+  const rows = await model.embedTexts(texts);
+  await model.close();
+  await writeRows(join(folder, 'reference', 'image_embeds.npy'), images.data, images.dim);
+  await writeRows(join(folder, 'reference', 'text_embeds.npy'), rows.data, rows.dim);
+  await writeFile(join(folder, 'reference.json'), JSON.stringify({ images: pictures, texts }));
+}
+
+const verifyOwn = (): Promise<VerifyReport> =>
+  verifyModel(folder, { reference: join(folder, 'reference.json') });
+
 describe('models verify', () => {
+  test.each<[string, Partial<PreprocessSpec>, string]>([
+    ['crop rounding', { cropRounding: 'half-even' }, 'crop rounding half-even (here floor)'],
+    ['RGB conversion', { rgb: 'after', transparency: 'keep' }, 'RGB conversion after (here before)'],
+    ['blended alpha', { transparency: 'blend' }, 'transparency blend (here white)'],
+    ['squash', { resizeMode: 'squash', centerCrop: false }, 'resize squash (here shortest)'],
+    ['interpolation', { interpolation: 'bilinear' }, 'interpolation bilinear (here bicubic)'],
+    ['normalisation', { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] }, 'a mean and deviation of 0.5'],
+  ])('names the culprit: %s', async (_name, spec, words) => {
+    await copyOf('clip-vit');
+    await referenceFrom((description) => {
+      const { image } = description;
+      return image === null
+        ? description
+        : { ...description, image: { ...image, spec: { ...image.spec, ...spec } } };
+    });
+    const report = await verifyOwn();
+    expect(detail(report, 'reference: images')).toContain(`culprit: the reference was made with ${words}`);
+    expect(state(report, 'reference: texts')).toBe('ok');
+  });
+
+  test('names the activation, of either tower', async () => {
+    await copyOf('clip-vit');
+    const description = await describeModel(folder, {});
+    const swap = (side: 'image' | 'text', then: (file: string) => Promise<void>): Promise<string | null> =>
+      withOtherActivation(description, side, async (file, { here, there }) => {
+        await then(file);
+        return `${here} ${there}`;
+      });
+    const outer = await swap('image', async (imageFile) => {
+      const inner = await swap('text', (textFile) =>
+        referenceFrom((model) => ({
+          ...model,
+          image: model.image && { ...model.image, graph: { ...model.image.graph, file: imageFile } },
+          text: model.text && { ...model.text, graph: { ...model.text.graph, file: textFile } },
+        })),
+      );
+      expect(inner).toBe('QuickGELU GELU');
+    });
+    expect(outer).toBe('QuickGELU GELU');
+    const report = await verifyOwn();
+    const culprit =
+      'culprit: the activation; the reference was made with GELU, and the graph computes QuickGELU';
+    expect(detail(report, 'reference: images')).toContain(culprit);
+    expect(detail(report, 'reference: texts')).toContain(culprit);
+  });
+
   test('a sound folder passes every check, also against its reference', async () => {
     await copyOf('blip-itm');
     const report = await verify();
@@ -97,13 +203,7 @@ describe('models verify', () => {
     const files = ['exif_6.jpg', 'exif_8.jpg', 'photo_444.jpg'];
     const { data, dim } = await turned.embedImages(files.map((name) => join(images, name)));
     await Promise.all([official.close(), turned.close()]);
-    const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${String(files.length)}, ${String(dim)}), }`;
-    const padded = `${header.padEnd(117)}\n`;
-    const start = Buffer.from(`\x93NUMPY\x01\x00\x76\x00${padded}`, 'latin1');
-    await writeFile(
-      join(folder, 'reference', 'image_embeds.npy'),
-      Buffer.concat([start, new Uint8Array(data.buffer)]),
-    );
+    await writeRows(join(folder, 'reference', 'image_embeds.npy'), data, dim);
     await rm(join(folder, 'reference', 'text_embeds.npy'));
     await writeFile(
       join(folder, 'reference.json'),

@@ -99,6 +99,33 @@ function* fields(bytes: Uint8Array, from: number, to: number, file: string): Gen
   }
 }
 
+/** The text fields of every node: inputs and outputs, in file order. */
+function* nodeNames(bytes: Uint8Array, file: string): Generator<Field, void> {
+  for (const model of fields(bytes, 0, bytes.length, file)) {
+    if (model.number !== MODEL_GRAPH) continue;
+    for (const inner of fields(bytes, model.from, model.to, file)) {
+      if (inner.number !== GRAPH_NODE) continue;
+      for (const part of fields(bytes, inner.from, inner.to, file)) {
+        if (part.number === NODE_INPUT || part.number === NODE_OUTPUT) yield part;
+      }
+    }
+  }
+}
+
+/** The graph with more nodes and weights. */
+export const withTail = (graph: Uint8Array, tail: readonly Uint8Array[]): Uint8Array =>
+  Buffer.concat([graph, message(MODEL_GRAPH, ...tail)]);
+
+/** A copy in which the nodes that write these names write others, so that new nodes can write them. */
+export function renameOutputs(graph: Uint8Array, names: ReadonlySet<string>, file: string): Uint8Array {
+  const bytes = Uint8Array.from(graph);
+  for (const { number: kind, from, to } of nodeNames(bytes, file)) {
+    if (kind !== NODE_OUTPUT || from === to) continue;
+    if (names.has(Buffer.from(bytes.subarray(from, to)).toString())) bytes[from] = '~'.charCodeAt(0);
+  }
+  return bytes;
+}
+
 /**
  * The graph with `tail` behind its output `name`: `tail` gets the name under which the old output goes on and must give
  * nodes and weights of which one node writes `name`. Throws MODEL_INVALID.
@@ -114,22 +141,15 @@ export function appendToGraph(
   // The same length, and a name that no exporter chooses.
   const before = `~${name.slice(1)}`;
   let written = 0;
-  for (const model of fields(bytes, 0, bytes.length, file)) {
-    if (model.number !== MODEL_GRAPH) continue;
-    for (const inner of fields(bytes, model.from, model.to, file)) {
-      if (inner.number !== GRAPH_NODE) continue;
-      for (const part of fields(bytes, inner.from, inner.to, file)) {
-        if (part.number !== NODE_INPUT && part.number !== NODE_OUTPUT) continue;
-        if (!old.equals(bytes.subarray(part.from, part.to))) continue;
-        bytes[part.from] = '~'.charCodeAt(0);
-        if (part.number === NODE_OUTPUT) written++;
-      }
-    }
+  for (const { number: kind, from, to } of nodeNames(bytes, file)) {
+    if (!old.equals(bytes.subarray(from, to))) continue;
+    bytes[from] = '~'.charCodeAt(0);
+    if (kind === NODE_OUTPUT) written++;
   }
   if (written !== 1 || name.length === 0 || Buffer.byteLength(before) !== old.length) {
     throw new DiptychError('MODEL_INVALID', `no single node writes the output ${JSON.stringify(name)}`, {
       input: file,
     });
   }
-  return Buffer.concat([bytes, message(MODEL_GRAPH, ...tail(before))]);
+  return withTail(bytes, tail(before));
 }

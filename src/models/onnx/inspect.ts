@@ -4,7 +4,8 @@ import type { GraphNode, OnnxHeader } from './header.js';
 const PASS = new Set(['Cast', 'Identity', 'Expand', 'Clip', 'Max', 'Add', 'Sqrt', 'Unsqueeze', 'Reshape', 'Pow']);
 const NORMS = new Set(['ReduceL2', 'ReduceSum', 'ReduceSumSquare', 'LpNormalization']);
 
-function producers(header: OnnxHeader): Map<string, GraphNode> {
+/** Which node writes a name. */
+export function producers(header: OnnxHeader): Map<string, GraphNode> {
   const map = new Map<string, GraphNode>();
   for (const node of header.nodes) for (const output of node.outputs) map.set(output, node);
   return map;
@@ -47,17 +48,22 @@ export function geluKind(header: OnnxHeader): GeluKind {
   let found: GeluKind = null;
   for (const node of header.nodes) {
     if (node.op === 'QuickGelu') return 'quick_gelu';
-    if (node.op === 'Sigmoid') {
-      const source = by.get(node.inputs[0] ?? '');
-      if (source?.op === 'Mul' && source.inputs.some((name) => near(header.scalars.get(name), 1.702))) {
-        return 'quick_gelu';
-      }
-    }
+    if (node.op === 'Sigmoid' && isQuickSigmoid(by, header, node)) return 'quick_gelu';
     if (node.op === 'Erf' || node.op === 'Gelu' || node.op === 'BiasGelu') found ??= 'gelu';
     if (node.op === 'FastGelu') found ??= 'gelu_tanh';
     if (node.op === 'Tanh' && isTanhGelu(by, header, node)) found ??= 'gelu_tanh';
   }
   return found;
+}
+
+/** Whether this sigmoid is QuickGELU's: of a product with 1.702. */
+export function isQuickSigmoid(
+  by: ReadonlyMap<string, GraphNode>,
+  header: OnnxHeader,
+  sigmoid: GraphNode,
+): boolean {
+  const source = by.get(sigmoid.inputs[0] ?? '');
+  return source?.op === 'Mul' && source.inputs.some((name) => near(header.scalars.get(name), 1.702));
 }
 
 /** tanh(sqrt(2 / pi) * (...)): the constant tells it from a pooler's tanh. */
@@ -69,6 +75,16 @@ function isTanhGelu(by: ReadonlyMap<string, GraphNode>, header: OnnxHeader, tanh
 /** float16 keeps 11 bits: half a step at 1.7 is 0.0005. */
 function near(value: number | undefined, target: number): boolean {
   return value !== undefined && Math.abs(value - target) < 1e-3;
+}
+
+/**
+ * Whether the graph rounds activations to 8 bits, and by what: a range found in each tensor as it runs (dynamic), which
+ * takes in every row of the batch and all padding, or one fixed when it was made (static). Weights alone do not count.
+ */
+export function activationRounding(header: OnnxHeader): 'dynamic' | 'static' | null {
+  const ops = header.nodes.map(({ op }) => op);
+  if (ops.some((op) => op.startsWith('DynamicQuantize'))) return 'dynamic';
+  return ops.some((op) => op === 'QuantizeLinear' || op.startsWith('QLinear')) ? 'static' : null;
 }
 
 /** Rows of the token embedding that the ids select from, or null where it cannot be told. */

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { DiptychError } from '../../errors.js';
-import type { PreprocessSpec } from '../../image/spec.js';
+import { CLIP_SPEC, type PreprocessSpec } from '../../image/spec.js';
 import { asList, asString, readJson, type Json } from '../../models/json.js';
 import { readNpy } from '../../output/npy.js';
+import { withOtherActivation } from './activation.js';
 import { maxDifference } from './compare.js';
 import { withModel, type CheckRow, type Subject, type Variation } from './types.js';
 
@@ -65,6 +66,13 @@ export async function readReference(file: string, images: string | null): Promis
   return reference;
 }
 
+/** Means and deviations that are mistaken for each other. */
+const NORMALISATIONS = [
+  ["OpenAI's mean and deviation", CLIP_SPEC.mean, CLIP_SPEC.std],
+  ["ImageNet's mean and deviation", [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]],
+  ['a mean and deviation of 0.5', [0.5, 0.5, 0.5], [0.5, 0.5, 0.5]],
+] as const;
+
 /** Mistakes in preprocessing that are common elsewhere, by what they are called. */
 function suspects(spec: PreprocessSpec): [name: string, spec: Partial<PreprocessSpec>][] {
   const other = <T>(key: string, values: readonly T[], own: T, make: (value: T) => Partial<PreprocessSpec>) =>
@@ -79,7 +87,15 @@ function suspects(spec: PreprocessSpec): [name: string, spec: Partial<Preprocess
     ...other('crop rounding', ['floor', 'half-even'] as const, spec.cropRounding, (cropRounding) => ({
       cropRounding,
     })),
-    ...other('RGB conversion', ['before', 'after'] as const, spec.rgb, (rgb) => ({ rgb })),
+    ...other('RGB conversion', ['before', 'after'] as const, spec.rgb, (rgb) => ({
+      rgb,
+      transparency: rgb === 'after' ? 'keep' : 'white',
+    })),
+    ...(spec.rgb === 'after'
+      ? []
+      : other('transparency', ['keep', 'white', 'blend'] as const, spec.transparency, (transparency) => ({
+          transparency,
+        }))),
     ...other('EXIF orientation applied:', [true, false], spec.orient, (orient) => ({ orient })),
     ...other(
       'interpolation',
@@ -91,6 +107,9 @@ function suspects(spec: PreprocessSpec): [name: string, spec: Partial<Preprocess
     ),
     ...other('resize', ['shortest', 'squash', 'longest'] as const, spec.resizeMode, (resizeMode) =>
       resizeMode === 'squash' ? square : { resizeMode, centerCrop: resizeMode === 'shortest' },
+    ),
+    ...NORMALISATIONS.filter(([, mean]) => String(mean) !== String(spec.mean)).map(
+      ([name, mean, std]): [string, Partial<PreprocessSpec>] => [name, { mean, std }],
     ),
   ];
 }
@@ -109,9 +128,43 @@ async function explainImages(
   for (const [name, change] of suspects(spec)) {
     if ((await distance({ spec: change })) <= SAME) return `culprit: the reference was made with ${name}`;
   }
-  const activation = subject.description.warnings.find((warning) => /quick_gelu|gelu/.test(warning));
-  if (activation !== undefined) return `culprit, likely: the activation; ${activation}`;
-  return 'no single change of the preprocessing explains it: other weights, another activation (QuickGELU), or several at once';
+  const activation = await explainActivation(subject, 'image', (file) =>
+    distance({ graphs: { image: file } }),
+  );
+  if (activation !== null) return activation;
+  return 'no single change of the preprocessing or the activation explains it: other weights, or several at once';
+}
+
+/** Whether the other activation makes a tower's numbers the reference's. */
+async function explainActivation(
+  { description }: Subject,
+  side: 'image' | 'text',
+  distance: (file: string) => Promise<number>,
+): Promise<string | null> {
+  const found = await withOtherActivation(description, side, async (file, { here, there }) =>
+    (await distance(file)) <= SAME
+      ? `culprit: the activation; the reference was made with ${there}, and the graph computes ${here}`
+      : null,
+  );
+  if (found !== null) return found;
+  const warning = description.warnings.find((one) => /quick_gelu|gelu/.test(one));
+  return warning === undefined ? null : `culprit, likely: the activation; ${warning}`;
+}
+
+async function explainTexts(
+  subject: Subject,
+  { texts, tokenIds }: Reference,
+  expected: Float32Array,
+): Promise<string> {
+  const activation = await explainActivation(subject, 'text', (file) =>
+    withModel(subject, { graphs: { text: file } }, async (model) =>
+      maxDifference((await model.embedTexts(texts)).data, expected),
+    ),
+  );
+  if (activation !== null) return activation;
+  return tokenIds === null
+    ? 'other token ids (the reference has none), other weights or another attention mask'
+    : 'the token ids are equal: other weights or another attention mask';
 }
 
 /** Ids without what ends them: padding of either side, and an end token that serves as padding. */
@@ -189,15 +242,15 @@ export async function referenceChecks(subject: Subject, reference: Reference): P
     const { data } = await withModel(subject, {}, (model) => model.embedTexts(reference.texts));
     const worst = maxDifference(data, reference.textEmbeds);
     const blame =
-      tokens === null
+      worst <= SAME
         ? ''
-        : tokens.state === 'ok'
-          ? '; the token ids are equal: other weights, activation (QuickGELU) or mask'
-          : '; see the token ids';
+        : tokens?.state === 'fail'
+          ? '; see the token ids'
+          : `; ${await explainTexts(subject, reference, reference.textEmbeds)}`;
     rows.push({
       check: 'reference: texts',
       state: worst <= SAME ? 'ok' : 'fail',
-      detail: `${String(reference.texts.length)} texts, largest difference ${worst.toExponential(1)}${worst <= SAME ? '' : blame}`,
+      detail: `${String(reference.texts.length)} texts, largest difference ${worst.toExponential(1)}${blame}`,
     });
   }
   return rows;

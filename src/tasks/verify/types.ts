@@ -33,6 +33,8 @@ export interface Variation {
   /** Changes of the preprocessing. */
   readonly spec?: Partial<PreprocessSpec>;
   readonly normalize?: boolean;
+  /** Other files in place of the towers' graphs. */
+  readonly graphs?: { readonly image?: string; readonly text?: string };
 }
 
 /** Opens the model under test; the caller closes what it opened. */
