@@ -59,6 +59,8 @@ export interface GraphPlan {
   readonly fixedBatch: number | null;
   /** Fixed sequence length of the graph, or null where it is free. */
   readonly fixedLength: number | null;
+  /** Activations are rounded to 8 bits: padding changes the numbers of the tokens beside it. */
+  readonly roundsActivations: boolean;
   /** Outputs [batch, tokens, width] with token states: after the last layer, and before it. */
   readonly hidden: { readonly last: string | null; readonly penultimate: string | null };
   /** Output [batch, width] before the projection, where the graph has one beside the embedding. */

@@ -1,7 +1,7 @@
 import { DiptychError } from '../errors.js';
 import type { FloatInput, GraphDtype, GraphInputs, GraphPlan, IdleInput, IntegerInput } from './card.js';
 import type { OnnxHeader, ValueInfo } from './onnx/header.js';
-import { isNormalized, widthOf } from './onnx/inspect.js';
+import { activationRounding, isNormalized, widthOf } from './onnx/inspect.js';
 
 export type Side = 'image' | 'text' | 'match' | 'decoder';
 
@@ -80,6 +80,7 @@ export function planGraph(header: OnnxHeader, side: Side, dtype: GraphDtype, len
       input: header.file,
     });
   }
+  const rounding = activationRounding(header);
   const batched = header.inputs.filter((input) => inputOf(inputs, input.name) !== undefined);
   return {
     file: header.file,
@@ -91,8 +92,10 @@ export function planGraph(header: OnnxHeader, side: Side, dtype: GraphDtype, len
     embeds: embedding !== undefined,
     vectors: output.dims.length === 3 ? sizeOf(output.dims[1]) : 1,
     normalized: isNormalized(header, output.name),
-    fixedBatch: fixed(batched.map((input) => input.dims[0])),
+    // A range that is found over the batch would make each row's numbers depend on its neighbours.
+    fixedBatch: fixed(batched.map((input) => input.dims[0])) ?? (rounding === 'dynamic' ? 1 : null),
     fixedLength: side === 'image' ? null : fixed(batched.filter((i) => i.dims.length === 2).map((i) => i.dims[1])),
+    roundsActivations: rounding !== null,
     hidden,
     pooled: header.outputs.find((value) => value.name === 'pooler_output' && value !== output)?.name ?? null,
     external: header.external,

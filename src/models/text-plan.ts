@@ -41,7 +41,11 @@ export function planText(sources: TextSources, warnings: string[]): TextPlan {
     contextLength,
     files: vocabulary.files,
     // Without a mask a BERT sees its padding: the official length is part of the result then.
-    bucketable: base.bucketable && graph.fixedLength === null && (!family.bert || graph.inputs.mask !== undefined),
+    bucketable:
+      base.bucketable &&
+      graph.fixedLength === null &&
+      !graph.roundsActivations &&
+      (!family.bert || graph.inputs.mask !== undefined),
     vocabularySize: vocabularySize(header, graph.inputs.ids?.name ?? ''),
   };
   return sources.cleaning === 'auto' ? plan : overrideCleaning(plan, sources.cleaning, vocabulary, sources);

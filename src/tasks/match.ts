@@ -102,8 +102,8 @@ export class Matcher {
     const { graph } = this.#plan;
     const rows = pairs.flatMap(([, text]) => this.#rows[text] ?? []);
     const longest = rows.reduce((most, { length }) => Math.max(most, length), 1);
-    const length =
-      graph.fixedLength ?? (graph.inputs.mask === undefined ? this.#text.contextLength : longest);
+    const whole = graph.inputs.mask === undefined || graph.roundsActivations;
+    const length = graph.fixedLength ?? (whole ? this.#text.contextLength : longest);
     const feeds = { ...textFeeds(graph, this.#text, rows, length), ...stateFeeds(this.#plan, pairs) };
     const session = await this.#sessions.get(graph.file);
     const result = await session.run(feeds, { outputs: [graph.output], fixedBatch: graph.fixedBatch });

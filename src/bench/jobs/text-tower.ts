@@ -23,6 +23,7 @@ function graphPlan(file: string): GraphPlan {
     normalized: false,
     fixedBatch: null,
     fixedLength: null,
+    roundsActivations: false,
     hidden: { last: null, penultimate: null },
     pooled: null,
     external: [],
