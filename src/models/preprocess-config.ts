@@ -18,6 +18,8 @@ interface Defaults {
   /** A size that is one number: both sides (true) or the shorter one. */
   readonly square: boolean;
   readonly crop: boolean;
+  /** Share of the resized side that the crop keeps. */
+  readonly cropPercent?: number;
   /** do_convert_rgb: the processor converts, and lays the transparent colour on white. */
   readonly converts: boolean;
 }
@@ -29,7 +31,10 @@ const DEFAULTS: readonly (readonly [RegExp, Defaults])[] = [
   [/^Siglip/, { mean: HALF, std: HALF, resample: 3, square: true, crop: false, converts: true }],
   [/^ViT/, { mean: HALF, std: HALF, resample: 2, square: true, crop: false, converts: false }],
   [/^EfficientNet/, { mean: HALF, std: HALF, resample: 3, square: true, crop: false, converts: false }],
-  [/^ConvNext/, { mean: HALF, std: HALF, resample: 3, square: false, crop: false, converts: false }],
+  [
+    /^ConvNext/,
+    { mean: HALF, std: HALF, resample: 3, square: false, crop: false, cropPercent: 224 / 256, converts: false },
+  ],
   [/^DeiT/, { mean: HALF, std: HALF, resample: 3, square: true, crop: true, converts: false }],
   [
     /^(LeViT|Levit|PoolFormer)/,
@@ -95,7 +100,7 @@ function readResize(config: Json, defaults: Defaults, crop: Size | null, file: s
     return { size: square1(crop), resizeMode: 'squash', resizeTo: square1(to), centerCrop: true };
   }
   const edge = side ?? 0;
-  const percent = asNumber(config['crop_pct']);
+  const percent = asNumber(config['crop_pct']) ?? defaults.cropPercent;
   if (percent !== undefined) return convNext(edge, percent);
   if (crop === null) {
     throw invalid(

@@ -2,9 +2,9 @@ import { describe, expect, jest, test } from '@jest/globals';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadModel, type Embeddings, type Model } from '#diptych/index.js';
+import { readNpy } from '#diptych/output/npy.js';
 import { maxDifference, minCosine } from '#diptych/tasks/verify/compare.js';
 import { folders, roots, find } from '../support/fixtures.js';
-import { readFloats } from '../support/npy.js';
 
 // The fp16 and int8 files of a folder, against what onnxruntime made of the very same files in Python.
 jest.setTimeout(240_000);
@@ -56,9 +56,10 @@ describe.each(cases.filter(({ stored }) => existsSync(join(stored, 'image_embeds
       const images = await model.embedImages(pictures);
       const texts = await model.embedTexts(reference.texts);
       await model.close();
-      const expected = (name: string): Float32Array => readFloats(join(stored, `${name}_raw.npy`)).data;
-      expect(minCosine(images.data, expected('image_embeds'), images.dim)).toBeGreaterThan(cosine);
-      expect(minCosine(texts.data, expected('text_embeds'), texts.dim)).toBeGreaterThan(cosine);
+      const expected = async (name: string): Promise<Float32Array> =>
+        (await readNpy(join(stored, `${name}_raw.npy`))).data;
+      expect(minCosine(images.data, await expected('image_embeds'), images.dim)).toBeGreaterThan(cosine);
+      expect(minCosine(texts.data, await expected('text_embeds'), texts.dim)).toBeGreaterThan(cosine);
     });
 
     test('neither batch size nor order matters', async () => {
