@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, jest } from '@jest/globals';
 import { encode } from 'fast-png';
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,6 +32,14 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 async function copyOf(name: string): Promise<string> {
   await cp(find('families', name), folder, { recursive: true });
   return folder;
+}
+
+/** Fewer graphs to look over: without the variants, and without texts where `side` is the image's. */
+async function lean(side: 'image' | 'both'): Promise<void> {
+  for (const name of await readdir(join(folder, 'onnx'))) {
+    if (/_(fp16|quantized)/.test(name) || (side === 'image' && name.startsWith('text')))
+      await rm(join(folder, 'onnx', name));
+  }
 }
 
 async function edit(file: string, change: (text: string) => string): Promise<void> {
@@ -91,10 +99,11 @@ async function referenceFrom(change: (description: ModelDescription) => ModelDes
   const options = parseModelOptions({ device: 'cpu', onWarning: () => undefined }, 1);
   const model = new Model(change(description), options);
   const images = await model.embedImages(pictures.map((name) => join(folder, name)));
-  const rows = await model.embedTexts(texts);
+  const rows = description.text === null ? null : await model.embedTexts(texts);
   await model.close();
   await writeRows(join(folder, 'reference', 'image_embeds.npy'), images.data, images.dim);
-  await writeRows(join(folder, 'reference', 'text_embeds.npy'), rows.data, rows.dim);
+  await rm(join(folder, 'reference', 'text_embeds.npy'));
+  if (rows !== null) await writeRows(join(folder, 'reference', 'text_embeds.npy'), rows.data, rows.dim);
   await writeFile(join(folder, 'reference.json'), JSON.stringify({ images: pictures, texts }));
 }
 
@@ -111,6 +120,7 @@ describe('models verify', () => {
     ['normalisation', { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] }, 'a mean and deviation of 0.5'],
   ])('names the culprit: %s', async (_name, spec, words) => {
     await copyOf('clip-vit');
+    await lean('image');
     await referenceFrom((description) => {
       const { image } = description;
       return image === null
@@ -119,11 +129,11 @@ describe('models verify', () => {
     });
     const report = await verifyOwn();
     expect(detail(report, 'reference: images')).toContain(`culprit: the reference was made with ${words}`);
-    expect(state(report, 'reference: texts')).toBe('ok');
   });
 
   test('names the activation, of either tower', async () => {
     await copyOf('clip-vit');
+    await lean('both');
     const description = await describeModel(folder, {});
     const swap = (side: 'image' | 'text', then: (file: string) => Promise<void>): Promise<string | null> =>
       withOtherActivation(description, side, async (file, { here, there }) => {

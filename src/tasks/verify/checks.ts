@@ -32,7 +32,7 @@ export function describeChecks({ description }: Subject): CheckRow[] {
         'preprocessing',
         'ok',
         `${size} px, ${spec.resizeMode}${to}, ${spec.interpolation}, crop ${spec.centerCrop ? spec.cropRounding : 'none'}, ` +
-          `RGB ${spec.rgb} the resize, mean ${spec.mean.map((value) => value.toFixed(3)).join('/')}, ` +
+          `RGB ${spec.rgb} the resize, transparency ${spec.transparency}, mean ${spec.mean.map((value) => value.toFixed(3)).join('/')}, ` +
           `std ${spec.std.map((value) => value.toFixed(3)).join('/')}`,
       ),
     );
