@@ -1,13 +1,15 @@
 /**
  * Kills `diptych embed` or `diptych capfilt` (kill -9) at random moments, resumes it, and compares every file but
- * run.json with those of a run that was never stopped.
+ * run.json with those of a run that was never stopped. The models are tiny ones of random weights, so that the kills
+ * fall on the work of the pipeline rather than on the opening of sessions.
  *
- *     node scripts/kill-runs.mjs [--kills 30] [--seed 1] [--format npy|parquet|jsonl]
- *     node scripts/kill-runs.mjs --command capfilt [--kills 10] [--seed 1]      on the tiny BLIP models of the tests
+ *     node scripts/kill-runs.mjs [--kills 30] [--seed 1] [--format npy,parquet,jsonl]      the formats take turns
+ *     node scripts/kill-runs.mjs --command capfilt [--kills 10] [--seed 1]
  */
 import { spawn } from 'node:child_process';
 import {
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -24,10 +26,12 @@ const { values } = parseArgs({
   options: {
     kills: { type: 'string', default: '30' },
     seed: { type: 'string', default: '1' },
-    format: { type: 'string', default: 'npy' },
+    format: { type: 'string', default: 'npy,parquet,jsonl' },
     command: { type: 'string', default: 'embed' },
   },
 });
+const isCapfilt = values.command === 'capfilt';
+const formats = isCapfilt ? ['jsonl'] : values.format.split(',');
 
 /** Mulberry32: the same moments for the same seed. */
 function randomFrom(seed) {
@@ -42,20 +46,21 @@ function randomFrom(seed) {
 
 const work = mkdtempSync(path.join(tmpdir(), 'diptych-kills-'));
 const photos = path.join(root, 'examples', 'photos');
+const models = path.join(root, 'test', 'fixtures', 'families');
 
 /** Images, broken ones among them, pairs and texts, in parts of seven. */
-function makeInputs() {
+function makeInputs(images) {
   const folder = path.join(work, 'images');
   mkdirSync(folder);
   const files = readdirSync(photos).filter((name) => name.endsWith('.jpg'));
-  for (let i = 0; i < 60; i++) {
+  for (let i = 0; i < images; i++) {
     const from = path.join(photos, files[i % files.length]);
     const to = path.join(folder, `${String(i).padStart(3, '0')}.jpg`);
     if (i % 11 === 5) writeFileSync(to, readFileSync(from).subarray(0, 3000));
     else copyFileSync(from, to);
   }
   const texts = path.join(work, 'texts.jsonl');
-  const lines = Array.from({ length: 40 }, (_, i) => JSON.stringify(`text number ${i % 30}`));
+  const lines = Array.from({ length: 120 }, (_, i) => JSON.stringify(`text number ${i % 30}`));
   writeFileSync(texts, `${lines.join('\n')}\n`);
   const pairs = path.join(work, 'pairs.csv');
   const rows = Array.from({ length: 20 }, (_, i) => `${path.join(folder, `0${10 + i}.jpg`)},caption ${i}`);
@@ -65,7 +70,7 @@ function makeInputs() {
 
 /** Pairs of the web for capfilt, some of which cannot be read. */
 function makePairs() {
-  const [folder] = makeInputs();
+  const [folder] = makeInputs(60);
   const pool = path.join(work, 'web.jsonl');
   const lines = readdirSync(folder).map((name, i) =>
     JSON.stringify({ image: path.join(folder, name), text: `web caption ${i % 9}` }),
@@ -74,24 +79,19 @@ function makePairs() {
   return [pool];
 }
 
-const isCapfilt = values.command === 'capfilt';
-const inputs = isCapfilt ? makePairs() : makeInputs();
-const models = path.join(root, 'test', 'fixtures', 'families');
-const ownFlags = isCapfilt
-  ? [
-      '--captioner',
-      path.join(models, 'blip-caption'),
-      '--filter',
-      path.join(models, 'blip-itm'),
-      '--threshold',
-      '0.4',
-    ]
-  : ['--resume', '--shard-size', '7', '--format', values.format];
+const inputs = isCapfilt ? makePairs() : makeInputs(180);
+
+function ownFlags(format) {
+  const model = (name) => path.join(models, name);
+  return isCapfilt
+    ? ['--captioner', model('blip-caption'), '--filter', model('blip-itm'), '--threshold', '0.4']
+    : ['--model', model('clip-vit'), '--resume', '--shard-size', '7', '--format', format];
+}
 
 /** Runs the command; kills it after `killAfterMs` where given. Resolves to the exit code, null when killed. */
-function run(out, killAfterMs = null) {
+function run(out, format, killAfterMs = null) {
   const main = path.join(root, 'dist', 'cli', 'main.js');
-  const flags = ['--out', out, ...ownFlags, '--device', 'cpu', '--quiet'];
+  const flags = ['--out', out, ...ownFlags(format), '--device', 'cpu', '--quiet'];
   const child = spawn(process.execPath, [main, values.command, ...inputs, ...flags], {
     // capfilt names what failed there, each time.
     stdio: ['ignore', 'ignore', isCapfilt ? 'ignore' : 'inherit'],
@@ -123,35 +123,46 @@ function differences(expected, found) {
   });
 }
 
+/** What a run that nobody stops makes, and how long it takes. */
+async function uninterrupted(format) {
+  const out = path.join(work, `whole-${format}`);
+  const began = performance.now();
+  const code = await run(out, format);
+  if (code !== 3) throw new Error(`the run that was not stopped ended with ${code}`);
+  return { files: snapshot(out), duration: performance.now() - began };
+}
+
 let failed = false;
 try {
-  const whole = path.join(work, 'whole');
-  const began = performance.now();
-  const code = await run(whole);
-  const duration = performance.now() - began;
-  if (code !== 3) throw new Error(`the run that was not stopped ended with ${code}`);
-  const expected = snapshot(whole);
+  const expected = new Map();
+  for (const format of formats) expected.set(format, await uninterrupted(format));
   const random = randomFrom(Number(values.seed));
   for (let kill = 1; kill <= Number(values.kills); kill++) {
+    const format = formats[kill % formats.length];
+    const { files, duration } = expected.get(format);
     const out = path.join(work, `run-${kill}`);
     const moments = [];
+    let stopped = 0;
     // A third of the runs are killed again while they are resumed.
     for (let again = true; again; again = random() < 1 / 3) {
       const moment = random() * duration;
       moments.push(`${Math.round(moment)} ms`);
-      await run(out, moment);
+      if ((await run(out, format, moment)) === null) stopped++;
     }
-    const last = await run(out);
-    const different = differences(expected, snapshot(out));
+    const parts = existsSync(path.join(out, 'run.json'))
+      ? JSON.parse(readFileSync(path.join(out, 'run.json'), 'utf8')).parts.length
+      : 0;
+    const last = await run(out, format);
+    const different = differences(files, snapshot(out));
     const ok = last === 3 && different.length === 0;
     failed ||= !ok;
+    const when = `${moments.join(', ')} of ${Math.round(duration)} ms`;
     console.log(
-      `${ok ? 'ok  ' : 'FAIL'} ${kill}: killed after ${moments.join(', ')} of ${Math.round(duration)} ms`,
+      `${ok ? 'ok  ' : 'FAIL'} ${kill}: ${isCapfilt ? 'capfilt' : format}, killed ${stopped} times, after ${when}; ${parts} parts were whole; ${different.length} of ${files.size} files differ`,
     );
     if (!ok) console.log(`     exit code ${last}; these differ: ${different.join(', ')}`);
     rmSync(out, { recursive: true, force: true });
   }
-  console.log(`${expected.size} files compared after each`);
 } finally {
   rmSync(work, { recursive: true, force: true });
 }

@@ -10,7 +10,8 @@ const threadsText = (threads: number): string => `${String(threads)} thread(s)`;
 export async function embedImagesJob(params: Params): Promise<Job> {
   const reader = new ParamReader(params);
   const files = reader.strings('files');
-  const [threads, batchSize] = [reader.number('threads'), reader.number('batch')];
+  const threads = reader.number('threads');
+  const batchSize = reader.raw('batch') === 'auto' ? 'auto' : reader.number('batch');
   const model = await loadModel(reader.string('model'), {
     device: 'cpu',
     threads,
@@ -20,7 +21,7 @@ export async function embedImagesJob(params: Params): Promise<Job> {
   });
   let rows: Awaited<ReturnType<Model['embedImages']>> | null = null;
   return {
-    settings: `embedImages of paths, batches of ${String(batchSize)}, ${threadsText(threads)}`,
+    settings: `embedImages of paths, batches of ${batchSize === 'auto' ? 'as many as it measures best' : String(batchSize)}, ${threadsText(threads)}`,
     run: async () => {
       rows = await model.embedImages(files);
     },

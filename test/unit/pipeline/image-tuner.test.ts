@@ -54,6 +54,12 @@ describe('ImageTuner', () => {
     expect(tuner.layout).toEqual(layouts[0]);
   });
 
+  test('a quick encoder gets large batches: handing one over costs the same for any size', () => {
+    const tuner = new ImageTuner({ batches: [8, 16, 32], layouts: layouts.slice(0, 1) });
+    drive(tuner, () => 0.02);
+    expect(tuner.batchSize).toBe(32);
+  });
+
   test('a slow encoder ends the trials of batch sizes after three seconds', () => {
     const tuner = new ImageTuner({ batches: [8, 16, 32], layouts: layouts.slice(0, 1) });
     tuner.encoded(8, 2000, 2000);
