@@ -13,7 +13,7 @@ import { embedStream, type EmbeddedBatch, type StreamItem } from './pipeline/str
 import { embedTexts } from './pipeline/texts.js';
 import { Towers, type OpenChoices } from './pipeline/towers.js';
 import type { StageSeconds } from './pipeline/types.js';
-import { caption, type Captions } from './tasks/caption.js';
+import type { Captions } from './tasks/caption.js';
 import type { CaptionOptions } from './tasks/generate/options.js';
 import { HeadSessions, type HeadHost } from './tasks/heads.js';
 import {
@@ -22,14 +22,8 @@ import {
   textStatesTower,
   type StatesLayer,
 } from './tasks/token-states.js';
-import { match, type Matches, type MatchOptions } from './tasks/match.js';
-import {
-  checkRerank,
-  parseRerankOptions,
-  rerank,
-  type Reranked,
-  type RerankOptions,
-} from './tasks/rerank.js';
+import type { Matches, MatchOptions } from './tasks/match.js';
+import type { Reranked, RerankOptions } from './tasks/rerank.js';
 import { logitsOf, type MultiRows } from './similarity/logits.js';
 import type { Matrix } from './similarity/rows.js';
 import type { TokenizedText, Tokenizer } from './text/types.js';
@@ -194,7 +188,10 @@ export class Model implements AsyncDisposable {
     this.#checkOpen();
     const { signal, onProgress } = parseEmbedOptions(options);
     let done = 0;
-    const towers = { image: () => this.#towers.embeddingImage(), text: () => this.#towers.text() };
+    const towers = {
+      image: () => ({ ...this.#towers.embeddingImage(), stable: true }),
+      text: () => ({ ...this.#towers.text(), stable: true }),
+    };
     for await (const batch of embedStream(towers, source, signal ?? undefined)) {
       done += batch.rows + batch.failures.length;
       onProgress?.(done);
@@ -260,7 +257,12 @@ export class Model implements AsyncDisposable {
    */
   async caption(images: readonly ImageInput[] | ImageInput, options?: CaptionOptions): Promise<Captions> {
     this.#checkOpen();
-    return this.#track(caption(this.#headHost(), this.#heads, imageItems(images), options));
+    const items = imageItems(images);
+    const work = async (): Promise<Captions> => {
+      const { caption } = await import('./tasks/caption.js');
+      return caption(this.#headHost(), this.#heads, items, options);
+    };
+    return this.#track(work());
   }
 
   /**
@@ -274,7 +276,12 @@ export class Model implements AsyncDisposable {
   ): Promise<Matches> {
     this.#checkOpen();
     const list = asList(texts, 'texts').map(textItem);
-    return this.#track(match(this.#headHost(), this.#heads, imageItems(images), list, options));
+    const items = imageItems(images);
+    const work = async (): Promise<Matches> => {
+      const { match } = await import('./tasks/match.js');
+      return match(this.#headHost(), this.#heads, items, list, options);
+    };
+    return this.#track(work());
   }
 
   /** Ranks by embeddings, then lets the matching head reorder each query's k best. */
@@ -285,6 +292,7 @@ export class Model implements AsyncDisposable {
   ): Promise<Reranked> {
     this.#checkOpen();
     const host = this.#headHost();
+    const { checkRerank, parseRerankOptions, rerank } = await import('./tasks/rerank.js');
     checkRerank(host);
     const parsed = parseRerankOptions(options, this.description.match?.encId !== null);
     const embedding = parsed.signal === null ? {} : { signal: parsed.signal };

@@ -78,6 +78,8 @@ async function classifyImages(context: Context, inputs: readonly string[]): Prom
   const saved = flags.string('classifier') !== null;
   const names = saved ? null : await classNames(context);
   const compared = await comparedNames(context);
+  const { prepareSession } = await import('../session/worker-session.js');
+  prepareSession();
   const { loadModel } = await import('../engine.js');
   const { classifyEmbedded } = await import('../tasks/zero-shot.js');
   const { embedItems } = await import('../pipeline/embed-list.js');

@@ -73,6 +73,9 @@ async function embed(context: Context, inputs: readonly string[]): Promise<ExitC
   const { flags } = context;
   const folder = flags.string('out') ?? '';
   const whenThere = existing(context);
+  // The encoder's thread loads ONNX Runtime while this one loads the engine and looks at the model.
+  const { prepareSession } = await import('../session/worker-session.js');
+  prepareSession();
   const { loadModel } = await import('../engine.js');
   const { embedFiles } = await import('../pipeline/embed-files.js');
   const { runIdentity } = await import('../pipeline/run-identity.js');
@@ -115,7 +118,7 @@ async function embed(context: Context, inputs: readonly string[]): Promise<ExitC
   const counted = countItems(context, inputs, kind, progress);
   const trace = flags.string('trace') === null ? null : new TraceFile(flags.string('trace') ?? '');
   if (trace !== null) traceStages(model.stages, trace);
-  const result = await embedFiles(model, openItems(context, inputs, kind), {
+  const result = await embedFiles(model, openItems(context, inputs, kind, folder), {
     folder,
     existing: whenThere,
     format,

@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { InputKind } from '../input/item.js';
 import { inputItems, type Share, type SourceOptions } from '../pipeline/item-source.js';
@@ -37,12 +38,14 @@ export function openItems(
   context: Context,
   inputs: readonly string[],
   kind: InputKind,
+  scratch: string = tmpdir(),
 ): AsyncIterable<InputItem> {
   const { flags } = context;
   const options: SourceOptions = {
     kind,
     columns: { image: flags.string('imageColumn'), text: flags.string('textColumn') },
     stdin: context.terminal.stdin,
+    scratch,
     share: share(flags.string('shard')),
     concurrency: flags.number('urlConcurrency') ?? 16,
     timeoutMs: (flags.number('urlTimeout') ?? 20) * 1000,

@@ -1,4 +1,4 @@
-import { SingleBar } from 'cli-progress';
+import type { SingleBar } from 'cli-progress';
 import type { Writable } from 'node:stream';
 
 export type ProgressMode = 'auto' | 'bar' | 'json' | 'none';
@@ -82,17 +82,24 @@ const silent: Progress = {
 
 function bar(what: string, stream: Writable): Progress {
   const state = new State();
-  const drawn = new SingleBar({
-    stream,
-    format: `${what} [{bar}] {line} {eta_text}`,
-    hideCursor: true,
-    clearOnComplete: false,
-    barsize: 24,
-    fps: 8,
-  });
+  let drawn: SingleBar | null = null;
   let started = false;
   let ended = false;
+  // Beside the work: its modules would delay the first result.
+  const loading = import('cli-progress').then((module) => {
+    drawn = new module.SingleBar({
+      stream,
+      format: `${what} [{bar}] {line} {eta_text}`,
+      hideCursor: true,
+      clearOnComplete: false,
+      barsize: 24,
+      fps: 8,
+    });
+  });
+  // Without its package there is no bar, but there is a result.
+  loading.catch(() => undefined);
   const show = (): void => {
+    if (drawn === null) return;
     const eta = state.etaSeconds;
     const payload = { line: state.line, eta_text: eta === null ? '' : `ETA ${duration(eta)}` };
     // With no total known the bar shows that it is alive, not how far it is.
@@ -120,7 +127,7 @@ function bar(what: string, stream: Writable): Progress {
       if (!started) return;
       state.total = state.done;
       show();
-      drawn.stop();
+      drawn?.stop();
     },
   };
 }

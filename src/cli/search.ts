@@ -47,6 +47,8 @@ async function search(context: Context, query: string): Promise<ExitCode> {
   const folder = flags.string('in') ?? '';
   const set = await openEmbeddings(folder, flags.oneOf('against', 'image', 'text'));
   const name = flags.string('model') ?? (await modelOfRun(folder)) ?? undefined;
+  const { prepareSession } = await import('../session/worker-session.js');
+  prepareSession();
   const { loadModel } = await import('../engine.js');
   const { searchSet } = await import('../pipeline/search-set.js');
   const { readMetadata } = await import('../output/embedding-set.js');

@@ -1,12 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { asyncBufferFromFile, parquetMetadataAsync } from 'hyparquet';
-import { glob } from 'tinyglobby';
 import { expandBraces } from './braces.js';
 import { isUrl, type InputKind } from './item.js';
 import { isImageName } from './sniff.js';
-import { walk } from './walk.js';
+import { walkInAnyOrder } from './walk.js';
 
 const BLOCK = 512;
 const NEWLINE = 10;
@@ -79,6 +77,7 @@ class InputCounter {
     if (found?.isDirectory() === true) return this.#folder(input);
     if (found !== null) return this.#file(input, found.size);
     let total = 0;
+    const { glob } = await import('tinyglobby');
     const pattern = input.split(path.sep).join('/');
     for (const file of await glob(pattern, { absolute: true, onlyFiles: true, expandDirectories: false })) {
       const count = await this.#file(file, (await stat(file)).size);
@@ -90,13 +89,12 @@ class InputCounter {
 
   async #folder(folder: string): Promise<number | null> {
     let total = 0;
-    for await (const found of walk(folder)) {
+    for await (const file of walkInAnyOrder(folder)) {
       if (this.#signal.aborted) return null;
-      if (!found.ok) total++;
-      else if (this.#kind === 'text') total += /\.txt$/i.test(found.file) ? 1 : 0;
-      else if (isImageName(found.file)) total++;
-      else if (/\.(tar|tgz)(\.(gz|zst))?$/i.test(found.file)) {
-        const count = await this.#file(found.file, (await stat(found.file)).size);
+      if (this.#kind === 'text') total += /\.txt$/i.test(file) ? 1 : 0;
+      else if (isImageName(file)) total++;
+      else if (/\.(tar|tgz)(\.(gz|zst))?$/i.test(file)) {
+        const count = await this.#file(file, (await stat(file)).size);
         if (count === null) return null;
         total += count;
       }
@@ -119,6 +117,7 @@ class InputCounter {
       case 'zst':
         return null;
       case 'parquet': {
+        const { asyncBufferFromFile, parquetMetadataAsync } = await import('hyparquet');
         const buffer = await asyncBufferFromFile(file);
         return Number((await parquetMetadataAsync(buffer)).num_rows);
       }

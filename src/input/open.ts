@@ -3,7 +3,6 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { glob, isDynamicPattern } from 'tinyglobby';
 import { DiptychError, systemCode, toDiptychError } from '../errors.js';
 import { expandBraces, hasBraceRange } from './braces.js';
 import type { ColumnChoice } from './columns.js';
@@ -12,14 +11,18 @@ import { lineItems } from './lines.js';
 import { isImageName, sniff, sniffFile, SNIFF_BYTES, type FileType } from './sniff.js';
 import { sampleOfFiles } from './sample.js';
 import { csvItems, holdsImages, jsonlItems, parquetItems } from './tables.js';
-import { openTar, tarItems } from './tar.js';
 import { walk } from './walk.js';
+
+// Packages that only some inputs need are loaded when one comes: together they take longer to load than a small model.
+const tar = (): Promise<typeof import('./tar.js')> => import('./tar.js');
 
 export interface InputOptions {
   readonly kind: InputKind;
   readonly columns: ColumnChoice;
   /** Where `-` reads from. */
   readonly stdin: Readable;
+  /** Folder for what does not fit in memory. */
+  readonly scratch: string;
 }
 
 const imageItem = (file: string): InputItem => ({
@@ -57,10 +60,13 @@ async function* openInput(given: string, options: InputOptions): AsyncGenerator<
   const input = /^file:\/\//i.test(given) ? fileURLToPath(given) : given;
   const found = await stat(input).catch((error: unknown) => toDiptychError(error, 'INPUT_UNREADABLE', input));
   if (!(found instanceof DiptychError)) {
-    if (found.isDirectory()) yield* openFolder(input, options);
-    else yield* openFile(input, options, true);
+    if (found.isDirectory()) {
+      const listed = { path: input, dev: found.dev, ino: found.ino };
+      for await (const item of openFolder(input, options)) yield { ...item, listed };
+    } else yield* openFile(input, options, true);
     return;
   }
+  const { glob, isDynamicPattern } = await import('tinyglobby');
   if (isDynamicPattern(input)) {
     const pattern = input.split(path.sep).join('/');
     const files = await glob(pattern, {
@@ -87,7 +93,7 @@ async function* openFolder(
   options: InputOptions,
 ): AsyncGenerator<InputItem, void, undefined> {
   let empty = true;
-  for await (const found of walk(folder)) {
+  for await (const found of walk(folder, options)) {
     empty = false;
     if (!found.ok) {
       yield broken(found.file, found.error);
@@ -95,15 +101,15 @@ async function* openFolder(
       if (/\.txt$/i.test(found.file)) yield await textFile(found.file);
     } else if (isImageName(found.file)) {
       const stem = path.basename(found.file, path.extname(found.file));
-      if (found.beside(`${stem}.json`)) {
-        yield await sampleOfFiles(found.file, found.beside(`${stem}.txt`), options.kind);
+      if (await found.beside(`${stem}.json`)) {
+        yield await sampleOfFiles(found.file, await found.beside(`${stem}.txt`), options.kind);
       } else {
         yield imageItem(found.file);
       }
     } else if (/\.parquet$/i.test(found.file)) {
       // Beside a tar or a folder of its name it is img2dataset's list of what is in there.
       const stem = path.basename(found.file, path.extname(found.file));
-      const described = found.beside(`${stem}.tar`) || found.beside(stem);
+      const described = (await found.beside(`${stem}.tar`)) || (await found.beside(stem));
       if (!described && (await holdsImages(found.file))) yield* openFile(found.file, options, false);
     } else {
       const type = await sniffFile(found.file).catch(() => null);
@@ -173,6 +179,7 @@ async function* openFile(
 
 async function* openTarFile(file: string, kind: InputKind): AsyncGenerator<InputItem, void, undefined> {
   const first = await firstBytes(file);
+  const { openTar, tarItems } = await tar();
   yield* tarItems(file, openTar(file), first, kind);
 }
 
@@ -206,6 +213,7 @@ async function* openStdin(options: InputOptions): AsyncGenerator<InputItem, void
   const stream = Readable.from(rejoin(first.value, iterator), { objectMode: false });
   const type = sniff(first.value.subarray(0, SNIFF_BYTES));
   if (type === 'tar' || type === 'gzip' || type === 'zstd') {
+    const { tarItems } = await tar();
     yield* tarItems('stdin', stream, first.value.subarray(0, SNIFF_BYTES), options.kind);
   } else {
     yield* lineItems('stdin', stream, options.kind, null);

@@ -1,15 +1,7 @@
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { parse } from 'csv-parse';
-import {
-  asyncBufferFromFile,
-  parquetMetadataAsync,
-  parquetReadObjects,
-  parquetSchema,
-  type FileMetaData,
-} from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
+import type { FileMetaData } from 'hyparquet';
 import { DiptychError, toDiptychError } from '../errors.js';
 import { chooseColumns, imageBytesColumn, recordItem, type ColumnChoice } from './columns.js';
 import { broken, type InputItem, type InputKind } from './item.js';
@@ -18,6 +10,9 @@ export interface TableOptions {
   readonly kind: InputKind;
   readonly columns: ColumnChoice;
 }
+
+// Readers of tables are loaded when one is to be read: see open.ts.
+type Parquet = typeof import('hyparquet');
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -39,6 +34,7 @@ export async function* csvItems(
   delimiter: ',' | '\t',
   options: TableOptions,
 ): AsyncGenerator<InputItem, void, undefined> {
+  const { parse } = await import('csv-parse');
   const parser = createReadStream(file).pipe(
     parse({
       delimiter,
@@ -123,7 +119,7 @@ export async function* jsonlItems(
 }
 
 /** Columns of bytes that are not said to be text. */
-function bytesColumns(metadata: FileMetaData): string[] {
+function bytesColumns({ parquetSchema }: Parquet, metadata: FileMetaData): string[] {
   return parquetSchema(metadata)
     .children.map(({ element }) => element)
     .filter(
@@ -136,8 +132,9 @@ function bytesColumns(metadata: FileMetaData): string[] {
 /** Whether a .parquet file holds images themselves. False for one that cannot be read. */
 export async function holdsImages(file: string): Promise<boolean> {
   try {
-    const metadata = await parquetMetadataAsync(await asyncBufferFromFile(file));
-    return imageBytesColumn(bytesColumns(metadata)) !== null;
+    const parquet = await import('hyparquet');
+    const metadata = await parquet.parquetMetadataAsync(await parquet.asyncBufferFromFile(file));
+    return imageBytesColumn(bytesColumns(parquet, metadata)) !== null;
   } catch {
     // Nobody asked for it by name: the folder has other things too.
     return false;
@@ -152,17 +149,19 @@ export async function* parquetItems(
   let columns: ColumnChoice;
   let number = 0;
   try {
-    const buffer = await asyncBufferFromFile(file);
-    const metadata = await parquetMetadataAsync(buffer);
-    const names = parquetSchema(metadata).children.map(({ element }) => element.name);
-    columns = chooseColumns(file, names, options.columns, options.kind, bytesColumns(metadata));
+    const parquet = await import('hyparquet');
+    const { compressors } = await import('hyparquet-compressors');
+    const buffer = await parquet.asyncBufferFromFile(file);
+    const metadata = await parquet.parquetMetadataAsync(buffer);
+    const names = parquet.parquetSchema(metadata).children.map(({ element }) => element.name);
+    columns = chooseColumns(file, names, options.columns, options.kind, bytesColumns(parquet, metadata));
     const folder = path.dirname(file);
     // Bytes of images come as bytes; only text columns are text.
     const slice = columns.image === null ? 8192 : 256;
     const total = Number(metadata.num_rows);
     for (let rowStart = 0; rowStart < total; rowStart += slice) {
       const rowEnd = Math.min(total, rowStart + slice);
-      const rows: unknown[] = await parquetReadObjects({
+      const rows: unknown[] = await parquet.parquetReadObjects({
         file: buffer,
         metadata,
         rowStart,

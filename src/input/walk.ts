@@ -1,6 +1,8 @@
-import { opendir, realpath, stat } from 'node:fs/promises';
+import { access, opendir, realpath, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DiptychError, toDiptychError } from '../errors.js';
+import { Listing } from './listing.js';
 import { isImageName } from './sniff.js';
 
 /** A file below a folder, or a folder that could not be listed. */
@@ -9,35 +11,23 @@ export type Found =
       readonly ok: true;
       readonly file: string;
       /** Whether an entry of that name lies in the same folder. */
-      readonly beside: (name: string) => boolean;
+      readonly beside: (name: string) => boolean | Promise<boolean>;
     }
   | { readonly ok: false; readonly file: string; readonly error: DiptychError };
 
-const byCodeUnits = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-
-interface Entry {
-  readonly name: string;
-  readonly kind: 'file' | 'folder' | 'link';
-}
-
-async function list(folder: string): Promise<Entry[]> {
-  const entries: Entry[] = [];
-  for await (const entry of await opendir(folder, { bufferSize: 1024 })) {
-    if (entry.name.startsWith('.')) continue;
-    if (entry.isDirectory()) entries.push({ name: entry.name, kind: 'folder' });
-    else if (entry.isSymbolicLink()) entries.push({ name: entry.name, kind: 'link' });
-    else if (entry.isFile()) entries.push({ name: entry.name, kind: 'file' });
-  }
-  return entries.sort((a, b) => byCodeUnits(a.name, b.name));
+export interface WalkOptions {
+  /** Folder for the names of folders that are too large for memory. */
+  readonly scratch: string;
 }
 
 /** What a folder that is named like an image was meant to be shows by its contents: without any it is reported. */
 async function* walkNamedLikeImage(
   folder: string,
+  options: WalkOptions,
   above: readonly string[],
 ): AsyncGenerator<Found, void, undefined> {
   let empty = true;
-  for await (const found of walk(folder, above)) {
+  for await (const found of walk(folder, options, above)) {
     empty = false;
     yield found;
   }
@@ -48,41 +38,71 @@ async function* walkNamedLikeImage(
 }
 
 /**
- * All files below a folder, one folder's listing in memory at a time. Names are in code unit order on every platform
- * and file system, so that a run can be taken up again. Links are followed, but not round in circles; names that begin
- * with a dot are left out. A folder that cannot be read is reported in its place.
+ * All files below a folder. Names are in code unit order on every platform and file system, so that a run can be taken
+ * up again; those of a large folder wait in a file (see {@link Listing}), not in memory. Links are followed, but not round in circles; names that begin
+ * with a dot are left out. A folder that cannot be read is reported in its place. Throws OUTPUT_FAILED where the names
+ * of a large folder find no room.
  */
 export async function* walk(
   folder: string,
+  options: WalkOptions = { scratch: tmpdir() },
   above: readonly string[] = [],
 ): AsyncGenerator<Found, void, undefined> {
-  let entries: Entry[];
+  let listing: Listing;
   let here: string;
   try {
     here = await realpath(folder);
-    entries = await list(folder);
+    if (above.includes(here)) return;
+    listing = await Listing.read(folder, options.scratch);
   } catch (error) {
+    if (error instanceof DiptychError) throw error;
     yield { ok: false, file: folder, error: toDiptychError(error, 'INPUT_UNREADABLE', folder) };
     return;
   }
-  if (above.includes(here)) return;
   const below = [...above, here];
-  let names: ReadonlySet<string> | null = null;
-  const beside = (name: string): boolean => {
-    names ??= new Set(entries.map((entry) => entry.name));
-    return names.has(name);
-  };
-  for (const entry of entries) {
+  const beside = (name: string): boolean | Promise<boolean> =>
+    listing.has(name) ??
+    access(path.join(folder, name)).then(
+      () => true,
+      () => false,
+    );
+  for await (const entry of listing.entries()) {
     const file = path.join(folder, entry.name);
     if (entry.kind === 'file') {
       yield { ok: true, file, beside };
     } else if (entry.kind === 'folder') {
-      yield* isImageName(entry.name) ? walkNamedLikeImage(file, below) : walk(file, below);
+      yield* isImageName(entry.name) ? walkNamedLikeImage(file, options, below) : walk(file, options, below);
     } else {
       const target = await stat(file).catch(() => null);
-      if (target?.isDirectory() === true) yield* walk(file, below);
+      if (target?.isDirectory() === true) yield* walk(file, options, below);
       // A link to nowhere is an input that does not exist: the decoder says so.
       else if (target === null || target.isFile()) yield { ok: true, file, beside };
+    }
+  }
+}
+
+/** The files that {@link walk} finds, as they come, for counting: nothing of a folder is kept. What fails is left out. */
+export async function* walkInAnyOrder(
+  folder: string,
+  above: readonly string[] = [],
+): AsyncGenerator<string, void, undefined> {
+  const here = await realpath(folder).catch(() => null);
+  const entries = await opendir(folder, { bufferSize: 1024 }).catch(() => null);
+  if (here === null || entries === null) return;
+  if (above.includes(here)) {
+    await entries.close();
+    return;
+  }
+  const below = [...above, here];
+  for await (const entry of entries) {
+    if (entry.name.startsWith('.')) continue;
+    const file = path.join(folder, entry.name);
+    if (entry.isDirectory()) yield* walkInAnyOrder(file, below);
+    else if (entry.isFile()) yield file;
+    else if (entry.isSymbolicLink()) {
+      const target = await stat(file).catch(() => null);
+      if (target?.isDirectory() === true) yield* walkInAnyOrder(file, below);
+      else if (target === null || target.isFile()) yield file;
     }
   }
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadSentencePiece } from '../text/sentencepiece.js';
+import { readSentencePiece } from '../text/sentencepiece-file.js';
 import { asList, asNumber, asString, at, isObject, readJson, type Json } from './json.js';
 import type { FolderListing } from './folder.js';
 
@@ -84,8 +84,8 @@ function readTable(files: VocabularyFiles['files']): (token: string) => number |
       return index < 0 ? undefined : index;
     };
   }
-  const encoder = loadSentencePiece(model ?? '');
-  return (token) => encoder.idOf(token);
+  const { ids } = readSentencePiece(model ?? '');
+  return (token) => ids.get(token);
 }
 
 /** The text of a special token in tokenizer_config.json: a string, or an object with `content`. */

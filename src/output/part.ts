@@ -3,7 +3,6 @@ import { AtomicFile, publishAll } from './atomic.js';
 import { toJson, type Cells } from './cells.js';
 import { joinedFile, partFiles, vectorColumn, type OutputFormat, type Tower } from './layout.js';
 import { npyHeader } from './npy.js';
-import { parquetBytes } from './parquet.js';
 
 export interface PartOptions {
   readonly folder: string;
@@ -29,6 +28,9 @@ export interface PartWriter {
   commit(shapes: ReadonlyMap<Tower, RowShape>): Promise<string[]>;
   discard(): Promise<void>;
 }
+
+/** The writer of parquet, loaded while the first batch is in the encoder. */
+const parquet = (): Promise<typeof import('./parquet.js')> => import('./parquet.js');
 
 const asBytes = (view: Float32Array | Uint16Array): Uint8Array =>
   new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
@@ -88,6 +90,7 @@ class NpyPart implements PartWriter {
       await file.patch(npyHeader(this.#type, [this.rows, ...shape]), 0);
     }
     const metadata = await AtomicFile.create(partFiles(this.#options.folder, this.#options.part).metadata);
+    const { parquetBytes } = await parquet();
     await metadata.append(parquetBytes(this.#cells));
     const files = [...this.#files.values(), metadata];
     await publishAll(files);
@@ -132,6 +135,7 @@ class JoinedPart implements PartWriter {
         data: join(this.#rows.flatMap((row) => row.vectors.get(tower) ?? [])),
         dim: shape.reduce((product, axis) => product * axis, 1),
       }));
+      const { parquetBytes } = await parquet();
       await file.append(
         parquetBytes(
           this.#rows.map(({ cells }) => cells),
@@ -164,5 +168,7 @@ function roundToHalves(vector: Float32Array): Float32Array {
 }
 
 export function openPart(options: PartOptions): PartWriter {
+  // Found broken, it is told when it is used.
+  if (options.format !== 'jsonl') parquet().catch(() => undefined);
   return options.format === 'npy' ? new NpyPart(options) : new JoinedPart(options, options.format);
 }

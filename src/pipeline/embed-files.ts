@@ -1,6 +1,6 @@
 import { DiptychError, errorCodes, throwIfAborted, type ErrorCode } from '../errors.js';
 import type { InputItem } from '../input/item.js';
-import { shapeOf } from '../input/item.js';
+import { checkThere, shapeOf } from '../input/item.js';
 import type { OutputFormat, Tower } from '../output/layout.js';
 import { writeRun, type DonePart, type RunIdentity, type RunState, type Shape } from '../output/run-file.js';
 import { OpenPart, type FailureLine, type Slot } from './open-part.js';
@@ -174,9 +174,11 @@ class Run {
         vectors: new Map(),
         wants: WANTS[shape],
         failure: null,
+        listed: item.listed,
       };
       part.add(slot);
       if (item.shape === 'broken') {
+        await checkThere(item.listed);
         const { code, message } = item.error;
         this.#fail(slot, {
           input: item.name,
@@ -199,6 +201,13 @@ class Run {
         await this.#write();
       }
     }
+  }
+
+  /** A folder that vanishes takes all of its files along: that ends the run, so that none is lost for good. */
+  async #checkFolders({ failures }: EmbeddedBatch): Promise<void> {
+    const unread = failures.filter(({ stage }) => stage === 'read');
+    const folders = new Set(unread.map(({ index }) => this.#expected.get(index)?.slot.listed));
+    for (const folder of folders) await checkThere(folder);
   }
 
   /** Hands the results of a batch to the inputs that await them. */
@@ -310,6 +319,7 @@ class Run {
         this.#feed(timed(items, this.#embedder.stages)),
         signal === undefined ? {} : { signal },
       )) {
+        await this.#checkFolders(batch);
         this.#take(batch);
         await this.#write();
         this.#report();

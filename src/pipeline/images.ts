@@ -31,6 +31,8 @@ export interface ImageTower {
   /** Input buffers, kept from call to call: their pages are dear to come by. */
   readonly buffers: BufferPool;
   readonly normalize: boolean;
+  /** For runs that are resumed: the bits of a row do not depend on whether it was alone in its batch. */
+  readonly stable?: boolean;
   readonly clock: StageClock;
 }
 
@@ -138,7 +140,12 @@ export async function* embedImages(
     const result = await session
       .run(
         { [name]: feed },
-        { outputs: [tower.graph.output], fixedBatch: tower.graph.fixedBatch, idle: tower.graph.idle },
+        {
+          outputs: [tower.graph.output],
+          fixedBatch: tower.graph.fixedBatch,
+          neverAlone: tower.stable === true && tuner.batchSize > 1,
+          idle: tower.graph.idle,
+        },
       )
       .finally(done);
     for (const buffer of result.returned) pool.give(buffer);
@@ -148,6 +155,8 @@ export async function* embedImages(
     return finishRows(output, rows, decoded, tower.normalize);
   };
 
+  // Opened while the first batch is decoded; what is wrong with it is told when it is asked for again.
+  tower.session().catch(() => undefined);
   const groups = groupBy(source, () => tuner.batchSize);
   const decoded = mapOrdered(groups, decodeAhead, decode, signal);
   yield* mapOrdered(decoded, encodeAhead, encode, signal);

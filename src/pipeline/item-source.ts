@@ -1,5 +1,4 @@
 import { toDiptychError } from '../errors.js';
-import { fetchBytes, FETCH_DEFAULTS } from '../input/fetch.js';
 import { broken, isUrl, shapeOf, type InputItem } from '../input/item.js';
 import { openInputs, type InputOptions } from '../input/open.js';
 import { mapOrdered } from './ordered.js';
@@ -34,6 +33,7 @@ async function fetched(item: InputItem, options: SourceOptions): Promise<InputIt
   if (item.shape !== 'image' && item.shape !== 'pair') return item;
   const { image } = item;
   if (typeof image !== 'string' || !isUrl(image)) return item;
+  const { fetchBytes, FETCH_DEFAULTS } = await import('../input/fetch.js');
   const { timeoutMs, allowPrivateUrls, signal } = options;
   try {
     const bytes = await fetchBytes(image, {

@@ -1,6 +1,7 @@
 import { appendFile } from 'node:fs/promises';
 import path from 'node:path';
 import { outputError } from '../output/atomic.js';
+import type { ListedFolder } from '../input/item.js';
 import type { Cells } from '../output/cells.js';
 import { FAILURES_FILE, type Tower } from '../output/layout.js';
 import { openPart, type PartOptions, type PartRow, type PartWriter, type RowShape } from '../output/part.js';
@@ -21,6 +22,8 @@ export interface Slot {
   readonly vectors: Map<Tower, Float32Array>;
   readonly wants: ReadonlySet<Tower>;
   failure: FailureLine | null;
+  /** The folder that it was listed in, if any. */
+  readonly listed?: ListedFolder | undefined;
 }
 
 const isSettled = (slot: Slot): boolean =>

@@ -23,6 +23,8 @@ export interface TextTower {
   readonly lengthStep: number;
   readonly batchSize: number;
   readonly normalize: boolean;
+  /** For runs that are resumed: the bits of a row do not depend on whether it was alone in its batch. */
+  readonly stable?: boolean;
   readonly longText: LongText;
   readonly clock: StageClock;
 }
@@ -98,7 +100,12 @@ async function encodeSequences(
     const feeds = textFeeds(graph, plan, batch, paddedLength(graph, plan, longest, tower.lengthStep));
     const done = clock.start('encode', 'text', batch.length);
     const result = await session
-      .run(feeds, { outputs: [graph.output], fixedBatch: graph.fixedBatch, idle: graph.idle })
+      .run(feeds, {
+        outputs: [graph.output],
+        fixedBatch: graph.fixedBatch,
+        neverAlone: tower.stable === true && tower.batchSize > 1,
+        idle: graph.idle,
+      })
       .finally(done);
     clock.encoded('text', result.milliseconds, sessions);
     const indices = batch.map((_, at) => at);

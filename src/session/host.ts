@@ -29,6 +29,11 @@ export interface RunOptions {
   readonly outputs: readonly string[];
   /** Batch size that the graph was exported with: the run is split (and its tail padded) to fit. */
   readonly fixedBatch?: number | null;
+  /**
+   * On the CPU a batch of one row goes through other kernels than the rest, with other roundings: give it company, so
+   * that a row's bits do not depend on how the rows were batched.
+   */
+  readonly neverAlone?: boolean;
   /** Inputs of a combined graph's other tower. */
   readonly idle?: readonly IdleTensor[];
 }

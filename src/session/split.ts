@@ -20,7 +20,10 @@ function emptyLike(tensor: { readonly type: IdleTensor['type'] }, length: number
   }
 }
 
-/** Rows [from, to) of a tensor, padded with zero rows to `rows`; a view where nothing has to be padded. */
+/**
+ * Rows [from, to) of a tensor, padded to `rows` with copies of the last (rows of zeros can become NaN in a graph, and
+ * spoil the scales of one that quantises as it runs); a view where nothing has to be padded.
+ */
 function rowsOf(tensor: HostTensor, from: number, to: number, rows: number): HostTensor {
   const stride = tensor.dims.slice(1).reduce((product, side) => product * side, 1);
   const view = tensor.data.subarray(from * stride, to * stride);
@@ -28,6 +31,9 @@ function rowsOf(tensor: HostTensor, from: number, to: number, rows: number): Hos
   if (to - from === rows) return { type: tensor.type, data: view, dims };
   const padded = emptyLike(tensor, rows * stride);
   (padded as Float32Array).set(view as Float32Array);
+  for (let row = to - from; row < rows; row++) {
+    padded.copyWithin(row * stride, (to - from - 1) * stride, (to - from) * stride);
+  }
   return { type: tensor.type, data: padded, dims };
 }
 
@@ -113,30 +119,25 @@ export function isOutOfMemory(error: unknown): boolean {
   );
 }
 
-/**
- * Runs batches and halves them where the encoder runs out of memory, down to single rows. The smaller size is
- * kept for the batches that follow: `limit` is where it is remembered.
- */
-export async function runBackingOff(
-  feeds: Tensors,
-  outputs: readonly string[],
-  limit: { rows: number },
-  runOnce: RunOnce,
-): Promise<Record<string, HostTensor>> {
-  const rows = rowCount(feeds);
-  for (;;) {
-    const size = Math.min(rows, limit.rows);
-    try {
-      return await (size >= rows ? runOnce(feeds, outputs) : runParts(feeds, outputs, size, false, runOnce));
-    } catch (error) {
-      if (size <= 1 || !isOutOfMemory(error)) throw error;
-      limit.rows = Math.ceil(size / 2);
-    }
-  }
+/** How batches are cut: into runs of these sizes for so many rows, at most `limit` each, and what to try below a size. */
+interface Cut {
+  readonly sizes: (rows: number, limit: number) => readonly number[];
+  /** The next smaller size; 0 where there is none. */
+  readonly below: (size: number) => number;
+  /** Whether runs are padded to their size. */
+  readonly pad: boolean;
 }
 
-/** As {@link runBackingOff}, with every run padded to one of the few batch sizes that CUDA sessions see. */
-export async function runInBuckets(
+const HALVES: Cut = {
+  sizes: (rows, limit) => (rows <= limit ? [rows] : new Array<number>(Math.ceil(rows / limit)).fill(limit)),
+  below: (size) => (size <= 1 ? 0 : Math.ceil(size / 2)),
+  pad: false,
+};
+
+const BUCKETS: Cut = { sizes: bucketPlan, below: bucketBelow, pad: true };
+
+async function runCut(
+  cut: Cut,
   feeds: Tensors,
   outputs: readonly string[],
   limit: { rows: number },
@@ -144,15 +145,38 @@ export async function runInBuckets(
 ): Promise<Record<string, HostTensor>> {
   const rows = rowCount(feeds);
   for (;;) {
-    const plan = bucketPlan(rows, limit.rows);
+    const sizes = cut.sizes(rows, limit.rows);
     try {
-      return await (plan.length === 1 && plan[0] === rows
+      return await (sizes.length === 1 && sizes[0] === rows
         ? runOnce(feeds, outputs)
-        : runSizes(feeds, outputs, plan, true, runOnce));
+        : runSizes(feeds, outputs, sizes, cut.pad, runOnce));
     } catch (error) {
-      const smaller = bucketBelow(Math.max(...plan));
+      const smaller = cut.below(Math.max(...sizes));
       if (smaller === 0 || !isOutOfMemory(error)) throw error;
       limit.rows = smaller;
     }
   }
+}
+
+/**
+ * Runs batches and halves them where the encoder runs out of memory, down to single rows. The smaller size is
+ * kept for the batches that follow: `limit` is where it is remembered.
+ */
+export function runBackingOff(
+  feeds: Tensors,
+  outputs: readonly string[],
+  limit: { rows: number },
+  runOnce: RunOnce,
+): Promise<Record<string, HostTensor>> {
+  return runCut(HALVES, feeds, outputs, limit, runOnce);
+}
+
+/** As {@link runBackingOff}, with every run padded to one of the few batch sizes that CUDA sessions see. */
+export function runInBuckets(
+  feeds: Tensors,
+  outputs: readonly string[],
+  limit: { rows: number },
+  runOnce: RunOnce,
+): Promise<Record<string, HostTensor>> {
+  return runCut(BUCKETS, feeds, outputs, limit, runOnce);
 }

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { DiptychError } from '../errors.js';
 import type { HostTensor, RunOptions, SessionHost, SessionOptions, SessionResult } from './host.js';
 import { isOutOfMemory } from './split.js';
-import { BUSY, STOP, type Reply, type WorkerStart } from './protocol.js';
+import { BUSY, STOP, type Reply, type Request, type WorkerStart } from './protocol.js';
 
 /** Longest wait for a run in flight when the process ends. */
 const EXIT_WAIT_MS = 60_000;
@@ -17,6 +17,45 @@ const live = new Set<Int32Array>();
 function waitForRuns(): void {
   for (const control of live) Atomics.store(control, STOP, 1);
   for (const control of live) Atomics.wait(control, BUSY, 1, EXIT_WAIT_MS);
+}
+
+function startWorker(): Worker {
+  const control = new Int32Array(new SharedArrayBuffer(8));
+  const workerData: WorkerStart = { control };
+  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData });
+  if (live.size === 0) process.on('exit', waitForRuns);
+  live.add(control);
+  worker.once('exit', () => {
+    live.delete(control);
+    if (live.size === 0) process.off('exit', waitForRuns);
+  });
+  return worker;
+}
+
+/** A worker that has ONNX Runtime loaded and waits for a graph. */
+let spare: Worker | null = null;
+
+/**
+ * Starts the worker of the next session ahead of time, so that ONNX Runtime is loaded while the model is looked for.
+ * For programs that will open one for certain.
+ */
+export function prepareSession(): void {
+  if (spare !== null) return;
+  const worker = startWorker();
+  worker.unref();
+  const forget = (): void => {
+    if (spare === worker) spare = null;
+  };
+  // Whatever is wrong with it is told by the one that is started in its place.
+  worker.once('error', forget);
+  worker.once('exit', forget);
+  spare = worker;
+}
+
+function takeWorker(): Worker {
+  const worker = spare ?? startWorker();
+  spare = null;
+  return worker;
 }
 
 interface Pending {
@@ -34,15 +73,11 @@ class WorkerSession implements SessionHost {
   #nextId = 0;
   #state: 'open' | 'closing' | 'dead' = 'open';
 
-  private constructor(worker: Worker, file: string, control: Int32Array) {
+  private constructor(worker: Worker, file: string) {
     this.#worker = worker;
     this.#file = file;
-    if (live.size === 0) process.on('exit', waitForRuns);
-    live.add(control);
     this.#exited = new Promise((resolve) => {
       worker.once('exit', () => {
-        live.delete(control);
-        if (live.size === 0) process.off('exit', waitForRuns);
         this.#end(new DiptychError('CLOSED', 'the encoder session has ended', { input: file }));
         resolve();
       });
@@ -50,11 +85,12 @@ class WorkerSession implements SessionHost {
   }
 
   static async open(file: string, options: SessionOptions): Promise<WorkerSession> {
-    const control = new Int32Array(new SharedArrayBuffer(8));
-    const workerData: WorkerStart = { file, options, control };
-    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData });
-    const session = new WorkerSession(worker, file, control);
-    await session.#start();
+    const worker = takeWorker();
+    const session = new WorkerSession(worker, file);
+    const started = session.#start();
+    worker.ref();
+    worker.postMessage({ type: 'open', file, options } satisfies Request);
+    await started;
     return session;
   }
 
@@ -123,6 +159,7 @@ class WorkerSession implements SessionHost {
           feeds,
           outputs: options.outputs,
           fixedBatch: options.fixedBatch ?? null,
+          neverAlone: options.neverAlone ?? false,
           idle: options.idle ?? [],
         },
         transfer,

@@ -1,18 +1,20 @@
 /**
  * One ONNX Runtime session in a thread of its own, since `create()` and `run()` hold the event loop of the
- * thread that calls them. Stopped by message only: terminating a thread during a run aborts the process.
+ * thread that calls them. ONNX Runtime is loaded at once, the graph when it is told which. Stopped by message only: terminating a thread during a run aborts the process.
  */
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
-import * as ort from 'onnxruntime-node';
+import type * as Ort from 'onnxruntime-node';
 import type { HostTensor, IdleTensor } from './host.js';
 import { BUSY, STOP, type Reply, type Request, type WorkerStart } from './protocol.js';
 import { idleTensor, rowCount, runBackingOff, runInBuckets, runSplit } from './split.js';
 
 const start = workerData as WorkerStart;
 
+/** Runs native code, unless the process is ending: STOP is looked at after BUSY is set, so that one side sees the other. */
 async function busy<T>(work: () => Promise<T>): Promise<T> {
   Atomics.store(start.control, BUSY, 1);
   try {
+    if (Atomics.load(start.control, STOP) === 1) throw new Error('the process is ending');
     return await work();
   } finally {
     Atomics.store(start.control, BUSY, 0);
@@ -20,9 +22,12 @@ async function busy<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-function createSession(): Promise<ort.InferenceSession> {
-  const { device, threads, spinning } = start.options;
-  return ort.InferenceSession.create(start.file, {
+function createSession(
+  ort: typeof Ort,
+  { file, options }: Extract<Request, { type: 'open' }>,
+): Promise<Ort.InferenceSession> {
+  const { device, threads, spinning } = options;
+  return ort.InferenceSession.create(file, {
     executionProviders: device === 'cpu' ? ['cpu'] : [{ name: 'cuda', deviceId: device.cuda }],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
@@ -34,7 +39,7 @@ function createSession(): Promise<ort.InferenceSession> {
   });
 }
 
-function toHost(tensor: ort.Tensor, name: string): HostTensor {
+function toHost(tensor: Ort.Tensor, name: string): HostTensor {
   const { type, data, dims } = tensor;
   if (type === 'float32' && data instanceof Float32Array) return { type, data, dims };
   if (type === 'float16' && data instanceof Uint16Array) return { type, data, dims };
@@ -42,11 +47,16 @@ function toHost(tensor: ort.Tensor, name: string): HostTensor {
   throw new Error(`output ${name} has type ${type}, which is no embedding`);
 }
 
-async function serve(port: MessagePort): Promise<void> {
+/** Opens the graph; the function that comes back serves all further requests. */
+async function open(
+  port: MessagePort,
+  ort: typeof Ort,
+  request: Extract<Request, { type: 'open' }>,
+): Promise<(request: Request) => Promise<void>> {
   const reply = (message: Reply, transfer: ArrayBuffer[] = []): void => {
     port.postMessage(message, transfer);
   };
-  const session = await busy(createSession);
+  const session = await busy(() => createSession(ort, request));
   reply({ type: 'ready', inputNames: session.inputNames, outputNames: session.outputNames });
 
   const runOnce = async (
@@ -54,7 +64,7 @@ async function serve(port: MessagePort): Promise<void> {
     outputs: readonly string[],
     idle: readonly IdleTensor[],
   ): Promise<Record<string, HostTensor>> => {
-    const inputs: Record<string, ort.Tensor> = {};
+    const inputs: Record<string, Ort.Tensor> = {};
     for (const unused of idle) {
       const { type, data, dims } = idleTensor(unused, rowCount(feeds));
       inputs[unused.name] = new ort.Tensor(type, data as Float32Array, dims);
@@ -79,12 +89,16 @@ async function serve(port: MessagePort): Promise<void> {
     feeds,
     outputs,
     fixedBatch,
+    neverAlone,
     idle,
   }: Extract<Request, { type: 'run' }>): Promise<Record<string, HostTensor>> => {
     const once = (part: Readonly<Record<string, HostTensor>>, names: readonly string[]) =>
       runOnce(part, names, idle);
     if (fixedBatch !== null) return runSplit(feeds, outputs, fixedBatch, once);
-    const runAny = start.options.device === 'cpu' ? runBackingOff : runInBuckets;
+    if (request.options.device === 'cpu' && neverAlone && rowCount(feeds) === 1) {
+      return runSplit(feeds, outputs, 2, once);
+    }
+    const runAny = request.options.device === 'cpu' ? runBackingOff : runInBuckets;
     return runAny(feeds, outputs, limit, once);
   };
 
@@ -104,26 +118,34 @@ async function serve(port: MessagePort): Promise<void> {
     }
   };
 
-  let chain = Promise.resolve();
-  port.on('message', (request: Request) => {
-    chain = chain.then(async () => {
-      if (request.type === 'run') {
-        if (Atomics.load(start.control, STOP) === 0) await run(request);
-        return;
-      }
-      await busy(() => session.release());
-      port.close();
-    });
-  });
+  return async (next) => {
+    if (next.type === 'run') {
+      await run(next);
+      return;
+    }
+    await busy(() => session.release());
+    port.close();
+  };
 }
 
 if (parentPort !== null) {
   const port = parentPort;
-  serve(port).catch((error: unknown) => {
-    port.postMessage({
-      type: 'failed',
-      message: error instanceof Error ? error.message : String(error),
-    } satisfies Reply);
-    port.close();
+  const runtime = busy(() => import('onnxruntime-node'));
+  runtime.catch(() => undefined);
+  let handle: ((request: Request) => Promise<void>) | null = null;
+  const serve = async (request: Request): Promise<void> => {
+    if (handle !== null) await handle(request);
+    else if (request.type === 'open') handle = await open(port, await runtime, request);
+    else port.close();
+  };
+  let chain = Promise.resolve();
+  port.on('message', (request: Request) => {
+    chain = chain
+      .then(() => serve(request))
+      .catch((error: unknown) => {
+        const message = error instanceof Error ? error.message : String(error);
+        port.postMessage({ type: 'failed', message } satisfies Reply);
+        port.close();
+      });
   });
 }

@@ -28,11 +28,12 @@ const contentOf = (item: StreamItem): { kind: 'image' | 'text'; content: string 
 
 /**
  * Stands in for the engine: batches of one kind, the kinds interleaved as two towers would; images whose path holds
- * "bad" fail. `onBatch` may throw, as a kill does.
+ * "bad" fail, and those that `isGone` cannot be read. `onBatch` may throw, as a kill does.
  */
 export function fakeEmbedder(
   batchSize: number,
   onBatch: (count: number) => void = () => undefined,
+  isGone: (content: string) => boolean = () => false,
 ): Embedder {
   return {
     stages: fakeStages(),
@@ -43,7 +44,9 @@ export function fakeEmbedder(
       const take = (kind: 'image' | 'text'): EmbeddedBatch => {
         onBatch(batches++);
         const items = waiting[kind].splice(0);
-        const good = items.filter(({ content }) => !content.includes('bad'));
+        const isBad = ({ content }: { content: string }): boolean =>
+          content.includes('bad') || isGone(content);
+        const good = items.filter((item) => !isBad(item));
         const data = new Float32Array(good.length * DIM);
         good.forEach(({ content }, row) => {
           data.set(vectorOf(content), row * DIM);
@@ -55,15 +58,13 @@ export function fakeEmbedder(
           dim: DIM,
           vectors: 1,
           indices: good.map((item) => item.index),
-          failures: items
-            .filter(({ content }) => content.includes('bad'))
-            .map((item) => ({
-              index: item.index,
-              input: item.content,
-              stage: 'decode',
-              code: 'IMAGE_CORRUPT',
-              message: 'is broken',
-            })),
+          failures: items.filter(isBad).map((item) => ({
+            index: item.index,
+            input: item.content,
+            stage: isGone(item.content) ? 'read' : 'decode',
+            code: isGone(item.content) ? 'INPUT_NOT_FOUND' : 'IMAGE_CORRUPT',
+            message: 'is broken',
+          })),
           notices: [],
         };
       };

@@ -82,16 +82,22 @@ function runNode(args: readonly string[]): Promise<void> {
   });
 }
 
-/** A process from its start to its end: our own modules alone, or to the first embedding of one photo. */
+/** A process from its start to its end: our own modules alone, to the first embedding of one photo, or the command. */
 export function startJob(params: Params): Job {
   const reader = new ParamReader(params);
   const entry = new URL('../start.js', import.meta.url);
   const what = reader.string('what');
   const model = reader.string('model');
   const file = reader.string('file');
+  const program = fileURLToPath(new URL('../../cli/main.js', import.meta.url));
+  const flags = ['--model', model, '--out', reader.string('out'), '--overwrite', '--quiet'];
+  const commands: Readonly<Record<string, readonly string[]>> = {
+    node: ['-e', ''],
+    command: [program, 'embed', file, ...flags],
+  };
   return {
     settings: `a new process: ${what}`,
-    run: () => runNode(what === 'node' ? ['-e', ''] : [fileURLToPath(entry), what, model, file]),
+    run: () => runNode(commands[what] ?? [fileURLToPath(entry), what, model, file]),
   };
 }
 

@@ -1,13 +1,19 @@
+import { join } from 'node:path';
 import { photos } from '../data.js';
 import type { BenchSettings, CasePlan, SubjectPlan, Suite } from '../types.js';
 
-function started(name: string, what: string, { model }: BenchSettings): SubjectPlan {
+function started(name: string, what: string, { model, scratch }: BenchSettings): SubjectPlan {
   return {
     name,
     role: what === 'node' ? 'limit' : 'own',
     host: { kind: 'diptych', threads: 1 },
     job: 'start',
-    params: { what, model: model ?? 'diptych-mini', file: photos('500x375')[0] ?? '' },
+    params: {
+      what,
+      model: model ?? 'diptych-mini',
+      file: photos('500x375')[0] ?? '',
+      out: join(scratch, 'started'),
+    },
     expect: 'skip',
   };
 }
@@ -28,6 +34,7 @@ export const startSuite: Suite = {
         started('Node.js alone', 'node', settings),
         started('import', 'import', settings),
         started('first embedding', 'embed', settings),
+        started('diptych embed, one photo to files', 'command', settings),
       ],
       check: null,
       bars: [],

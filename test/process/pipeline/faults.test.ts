@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
@@ -159,3 +160,54 @@ test('--on-error fail ends at the first, --max-failures at one too many; both ke
   expect(resumed.code).toBe(3);
   expect(failuresOf(join(root, 'max')).size).toBe(3);
 });
+
+test('private addresses are refused unless they are allowed', async () => {
+  const out = join(root, 'private');
+  const { code } = await diptych(['embed', `${base}/good.jpg`, cat, '--out', out]);
+  expect(code).toBe(3);
+  expect(failuresOf(out).get(`${base}/good.jpg`)).toMatchObject({ stage: 'read', code: 'INPUT_UNREADABLE' });
+});
+
+/** A tiny two-tower model, and photos for it. */
+const model = join(repository, 'test', 'fixtures', 'families', 'clip-vit');
+function photos(name: string, count: number): string {
+  const folder = join(root, name);
+  mkdirSync(folder);
+  for (let i = 0; i < count; i++) copyFileSync(cat, join(folder, `${String(i).padStart(4, '0')}.jpg`));
+  return folder;
+}
+
+/** Every file of a run but run.json, which tells times. */
+function filesOf(out: string): Map<string, Buffer> {
+  const files = readdirSync(out, { recursive: true, withFileTypes: true }).filter(
+    (entry) => entry.isFile() && entry.name !== 'run.json',
+  );
+  return new Map(
+    files.map((entry) => {
+      const file = join(entry.parentPath, entry.name);
+      return [file.slice(out.length), readFileSync(file)];
+    }),
+  );
+}
+
+const unlessWindows = process.platform === 'win32' ? test.skip : test;
+
+unlessWindows(
+  'no room for a part: OUTPUT_FAILED, whole parts only, and --resume makes the rest',
+  async () => {
+    const folder = photos('full', 40);
+    const args = ['embed', folder, '--model', model, '--shard-size', '1', '--batch-size', '4'];
+    const whole = join(root, 'full-whole');
+    expect((await diptych([...args, '--out', whole])).code).toBe(0);
+    // Files end at a size that run.json outgrows with its first parts: the write fails as on a disk that is full.
+    const out = join(root, 'full-out');
+    const program = join(repository, 'dist', 'cli', 'main.js');
+    const shell = 'trap "" XFSZ; ulimit -f 4; exec "$0" "$@"';
+    const limited = spawnSync('bash', ['-c', shell, process.execPath, program, ...args, '--out', out], {
+      encoding: 'utf8',
+    });
+    expect([limited.status, limited.stderr]).toEqual([1, expect.stringContaining('OUTPUT_FAILED')]);
+    expect((await diptych([...args, '--out', out, '--resume'])).code).toBe(0);
+    expect(filesOf(out)).toEqual(filesOf(whole));
+  },
+);

@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { repository } from '../../support/command.js';
 import { inProcess as diptych } from '../../support/program.js';
 
 const COMMANDS = [
@@ -26,6 +29,14 @@ describe('help', () => {
     const { code, stdout } = await diptych([name, '--help']);
     expect(code).toBe(0);
     expect(stdout).toMatch(/Examples:\n {2}\$ .*diptych/);
+  });
+
+  test.each(['embed', 'merge'])('every flag of %s is in docs/cli.md', async (name) => {
+    const { stdout } = await diptych([name, '--help']);
+    const page = readFileSync(join(repository, 'docs', 'cli.md'), 'utf8');
+    const flags = [...new Set(stdout.split('Examples:')[0]?.match(/--[a-z][a-z-]+/g))];
+    expect(flags.length).toBeGreaterThan(3);
+    expect(flags.filter((flag) => flag !== '--help' && !page.includes(`\`${flag}`))).toEqual([]);
   });
 
   test('--version', async () => {

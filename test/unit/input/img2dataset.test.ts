@@ -1,4 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { expect, test } from '@jest/globals';
@@ -12,7 +13,7 @@ const JPEG = Uint8Array.of(0xff, 0xd8, 0xff, 0xe0, 1, 2, 3);
 
 async function items(input: string, kind: InputKind = 'auto'): Promise<InputItem[]> {
   const found: InputItem[] = [];
-  const options = { kind, columns: { image: null, text: null }, stdin: Readable.from([]) };
+  const options = { kind, columns: { image: null, text: null }, stdin: Readable.from([]), scratch: tmpdir() };
   for await (const item of openInputs([input], options)) found.push(item);
   return found;
 }

@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
@@ -36,7 +37,7 @@ async function open(
   const items: InputItem[] = [];
   const stream = Readable.from([Buffer.from(stdin)], { objectMode: false });
   const columns = { image: image ?? null, text: text ?? null };
-  for await (const item of openInputs(inputs, { kind, columns, stdin: stream })) items.push(item);
+  for await (const item of openInputs(inputs, { kind, columns, stdin: stream, scratch: tmpdir() })) items.push(item);
   return items;
 }
 

@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parquetReadObjects } from 'hyparquet';
@@ -301,3 +309,54 @@ describe('a run that was stopped', () => {
     expect(snapshot(folder)).toEqual(before);
   });
 });
+
+test.each([
+  ['removed', false],
+  ['unmounted: another folder is left in its place', true],
+])(
+  'an input folder that vanishes (%s) ends the run; once it is back, nothing is lost',
+  async (_, replaced) => {
+    const inputs = fresh();
+    mkdirSync(inputs);
+    const { dev, ino } = statSync(inputs);
+    const listed = { path: inputs, dev, ino };
+    const items = Array.from({ length: 45 }, (__, i) => ({
+      ...image(join(inputs, `${String(i)}.jpg`)),
+      listed,
+    }));
+    const whole = fresh();
+    await embedFiles(fakeEmbedder(4), stream(items), options(whole));
+    const folder = fresh();
+    let gone = false;
+    const vanish = (batch: number): void => {
+      if (batch !== 6) return;
+      gone = true;
+      renameSync(inputs, `${inputs}-away`);
+      if (replaced) mkdirSync(inputs);
+    };
+    const run = embedFiles(
+      fakeEmbedder(4, vanish, () => gone),
+      stream(items),
+      options(folder),
+    );
+    await expect(run).rejects.toMatchObject({ code: 'INPUT_NOT_FOUND', input: inputs });
+    expect(failures(folder)).toEqual([]);
+    expect(readdirSync(join(folder, 'img_emb'))).toEqual(['img_emb_0.npy', 'img_emb_1.npy']);
+    // A single file that is missing costs only itself.
+    const one = await embedFiles(
+      fakeEmbedder(4, undefined, (name) => name.endsWith('/7.jpg')),
+      stream(items.map((item) => ({ ...item, listed: { ...listed, path: `${inputs}-away` } }))),
+      options(fresh()),
+    );
+    expect(one.state.counts.failed).toBe(1);
+    const { state } = await embedFiles(
+      fakeEmbedder(4),
+      stream(items),
+      options(folder, { existing: 'resume' }),
+    );
+    expect(state.counts).toMatchObject({ inputs: 45, rows: 45, failed: 0 });
+    for (const file of readdirSync(join(whole, 'img_emb'))) {
+      expect(readFileSync(join(folder, 'img_emb', file))).toEqual(readFileSync(join(whole, 'img_emb', file)));
+    }
+  },
+);
