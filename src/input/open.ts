@@ -11,10 +11,11 @@ import { lineItems } from './lines.js';
 import { isImageName, sniff, sniffFile, SNIFF_BYTES, type FileType } from './sniff.js';
 import { sampleOfFiles } from './sample.js';
 import { csvItems, holdsImages, jsonlItems, parquetItems } from './tables.js';
+import type * as Tar from './tar.js';
 import { walk } from './walk.js';
 
 // Packages that only some inputs need are loaded when one comes: together they take longer to load than a small model.
-const tar = (): Promise<typeof import('./tar.js')> => import('./tar.js');
+const tar = (): Promise<typeof Tar> => import('./tar.js');
 
 export interface InputOptions {
   readonly kind: InputKind;

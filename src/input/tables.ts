@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import type * as Hyparquet from 'hyparquet';
 import type { FileMetaData } from 'hyparquet';
 import { DiptychError, toDiptychError } from '../errors.js';
 import { chooseColumns, imageBytesColumn, recordItem, type ColumnChoice } from './columns.js';
@@ -12,7 +13,7 @@ export interface TableOptions {
 }
 
 // Readers of tables are loaded when one is to be read: see open.ts.
-type Parquet = typeof import('hyparquet');
+type Parquet = typeof Hyparquet;
 
 type Row = Readonly<Record<string, unknown>>;
 

@@ -3,6 +3,7 @@ import { AtomicFile, publishAll } from './atomic.js';
 import { toJson, type Cells } from './cells.js';
 import { joinedFile, partFiles, vectorColumn, type OutputFormat, type Tower } from './layout.js';
 import { npyHeader } from './npy.js';
+import type * as Parquet from './parquet.js';
 
 export interface PartOptions {
   readonly folder: string;
@@ -30,7 +31,7 @@ export interface PartWriter {
 }
 
 /** The writer of parquet, loaded while the first batch is in the encoder. */
-const parquet = (): Promise<typeof import('./parquet.js')> => import('./parquet.js');
+const parquet = (): Promise<typeof Parquet> => import('./parquet.js');
 
 const asBytes = (view: Float32Array | Uint16Array): Uint8Array =>
   new Uint8Array(view.buffer, view.byteOffset, view.byteLength);

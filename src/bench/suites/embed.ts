@@ -80,7 +80,13 @@ async function towerCase(
     quantity: 'rate',
     work: files.length,
     subjects: [
-      own('diptych', 'own', 'embed-images', { model: folder, files, batch: encoder ? BATCH : 'auto' }, threads),
+      own(
+        'diptych',
+        'own',
+        'embed-images',
+        { model: folder, files, batch: encoder ? BATCH : 'auto' },
+        threads,
+      ),
       limit,
       ...peers,
     ],

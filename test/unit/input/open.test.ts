@@ -37,7 +37,8 @@ async function open(
   const items: InputItem[] = [];
   const stream = Readable.from([Buffer.from(stdin)], { objectMode: false });
   const columns = { image: image ?? null, text: text ?? null };
-  for await (const item of openInputs(inputs, { kind, columns, stdin: stream, scratch: tmpdir() })) items.push(item);
+  for await (const item of openInputs(inputs, { kind, columns, stdin: stream, scratch: tmpdir() }))
+    items.push(item);
   return items;
 }
 
