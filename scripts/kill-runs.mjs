@@ -150,7 +150,7 @@ try {
       if ((await run(out, format, moment)) === null) stopped++;
     }
     const parts = existsSync(path.join(out, 'run.json'))
-      ? JSON.parse(readFileSync(path.join(out, 'run.json'), 'utf8')).parts.length
+      ? (JSON.parse(readFileSync(path.join(out, 'run.json'), 'utf8')).parts?.length ?? 0)
       : 0;
     const last = await run(out, format);
     const different = differences(files, snapshot(out));

@@ -33,6 +33,13 @@ export interface PartWriter {
 /** The writer of parquet, loaded while the first batch is in the encoder. */
 const parquet = (): Promise<typeof Parquet> => import('./parquet.js');
 
+/** The towers' order in a file does not depend on which one answered first. */
+const inOrder = <T>(map: ReadonlyMap<Tower, T>): [Tower, T][] =>
+  (['image', 'text'] as const).flatMap((tower): [Tower, T][] => {
+    const value = map.get(tower);
+    return value === undefined ? [] : [[tower, value]];
+  });
+
 const asBytes = (view: Float32Array | Uint16Array): Uint8Array =>
   new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 
@@ -86,7 +93,7 @@ class NpyPart implements PartWriter {
   }
 
   async commit(shapes: ReadonlyMap<Tower, RowShape>): Promise<string[]> {
-    for (const [tower, shape] of shapes) {
+    for (const [tower, shape] of inOrder(shapes)) {
       const file = await this.#file(tower);
       await file.patch(npyHeader(this.#type, [this.rows, ...shape]), 0);
     }
@@ -122,7 +129,7 @@ class JoinedPart implements PartWriter {
     const rounded = (vector: Float32Array): Float32Array =>
       this.#options.dtype === 'fp16' ? roundToHalves(vector) : vector;
     for (const { cells, vectors } of rows) {
-      const kept = new Map([...vectors].map(([tower, vector]) => [tower, rounded(vector)]));
+      const kept = new Map(inOrder(vectors).map(([tower, vector]) => [tower, rounded(vector)]));
       this.#rows.push({ cells, vectors: kept });
     }
     return Promise.resolve();
@@ -131,7 +138,7 @@ class JoinedPart implements PartWriter {
   async commit(shapes: ReadonlyMap<Tower, RowShape>): Promise<string[]> {
     const file = await AtomicFile.create(joinedFile(this.#options.folder, this.#options.part, this.#format));
     if (this.#format === 'parquet') {
-      const vectors = [...shapes].map(([tower, shape]) => ({
+      const vectors = inOrder(shapes).map(([tower, shape]) => ({
         name: vectorColumn(tower),
         data: join(this.#rows.flatMap((row) => row.vectors.get(tower) ?? [])),
         dim: shape.reduce((product, axis) => product * axis, 1),
