@@ -10,7 +10,7 @@ export interface Entry {
 
 /** Entries sorted at once: some milliseconds of the event loop. */
 const BLOCK = 4096;
-/** Blocks in memory before they are merged into the spill file: about a quarter of a million names, some 30 MB. */
+/** Blocks in memory before they are merged into the spill file: about a quarter of a million names. */
 const BLOCKS = 64;
 /** Names like "part.0000001" have as many endings as there are names. */
 const MOST_ENDINGS = 1000;
