@@ -10,8 +10,8 @@ export interface Entry {
 
 /** Entries sorted at once: some milliseconds of the event loop. */
 const BLOCK = 4096;
-/** Blocks in memory before they are merged into the spill file: about a quarter of a million names. */
-const BLOCKS = 64;
+/** Blocks in memory before they are merged into the spill file: 65,536 names. */
+const BLOCKS = 16;
 /** Names like "part.0000001" have as many endings as there are names. */
 const MOST_ENDINGS = 1000;
 
@@ -25,7 +25,7 @@ export const byCodeUnits = (a: string, b: string): number => (a < b ? -1 : a > b
 /**
  * The entries of a folder in code unit order, whatever their number: sorted by blocks in memory, and beyond
  * {@link BLOCKS} of them through a file in `scratch` that no directory lists, so that a folder of a hundred million
- * entries costs as much memory as one of a quarter of a million. Names that begin with a dot are left out.
+ * entries costs as much memory as one of a hundred thousand. Names that begin with a dot are left out.
  */
 export class Listing {
   /** Endings of the names (".jpg"), so that what cannot be there is told without looking; null: too many. */

@@ -5,7 +5,7 @@ import type { Entry } from './listing.js';
 import type { Cursor } from './merge-names.js';
 
 /** Memory for reading all runs back, divided among them. */
-const READ_BYTES = 16 * 2 ** 20;
+const READ_BYTES = 2 ** 21;
 const LEAST_READ = 4096;
 /** Longest name that a file system gives, with its mark. */
 const LONGEST = 1024;

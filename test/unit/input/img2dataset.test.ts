@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -40,8 +40,11 @@ test('files: an image with its .json is a pair with the columns of the .json', a
   writeFileSync(at('000000002.txt'), '0 0.5 0.5 1 1');
   table(join(folder, '00000.parquet'), false);
   writeFileSync(join(folder, '00000_stats.json'), '{}');
+  const { dev, ino } = statSync(folder);
+  const listed = { path: folder, dev, ino };
   expect(await items(folder)).toEqual([
     {
+      listed,
       name: at('000000000.jpg'),
       shape: 'pair',
       image: at('000000000.jpg'),
@@ -55,6 +58,7 @@ test('files: an image with its .json is a pair with the columns of the .json', a
       },
     },
     {
+      listed,
       name: at('000000001.jpg'),
       shape: 'image',
       image: at('000000001.jpg'),
