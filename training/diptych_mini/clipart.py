@@ -81,3 +81,12 @@ def art() -> tuple[np.ndarray, list[str], list[str]]:
         np.savez_compressed(stored, pictures=np.stack(pictures), captions=captions, folders=folders)
     found = np.load(stored)
     return found["pictures"], found["captions"].tolist(), found["folders"].tolist()
+
+
+def captions() -> tuple[list[str], list[str]]:
+    """Captions and folders, without opening the pictures."""
+    stored = CACHE / "clipart.npz"
+    if not stored.exists():
+        return art()[1:]
+    found = np.load(stored)
+    return found["captions"].tolist(), found["folders"].tolist()

@@ -83,36 +83,44 @@ def load(size: int) -> Lite:
     return net
 
 
-def add_body(graph: Graph, net: Lite, pixels: str, image_size: int, store: str, cut: int | None = None) -> tuple[str, str]:
-    """Pooled features [batch, 1280] and class logits [batch, 1000] of `pixels`; with `cut`, also that block's output as "cut"."""
-    six, zero = graph.constant(np.float32(6)), graph.constant(np.float32(0))
-    side = image_size
+@dataclass
+class Body:
+    features: str  # [batch, 1280], pooled
+    logits: str  # [batch, 1000]
+    taps: list[tuple[str, int, int]]  # per asked block: its output, channels, side
 
-    def conv(value: str, layer: Conv, name: str) -> str:
+
+def add_body(graph: Graph, net: Lite, pixels: str, image_size: int, store: str, taps: tuple[int, ...] = ()) -> Body:
+    """The network on `pixels`, and the outputs of the blocks `taps` on the way."""
+    six, zero = graph.constant(np.float32(6)), graph.constant(np.float32(0))
+    side, tapped = image_size, []
+
+    def conv(value: str, source: str, layer: Conv, name: str, clip: bool) -> tuple[str, str]:
         nonlocal side
         kernel = layer.weight.shape[-1]
         out = math.ceil(side / layer.stride)
         total = max((out - 1) * layer.stride + kernel - side, 0)
         before, after = total // 2, total - total // 2
         side = out
-        return graph.op("Conv", value, graph.weight(f"{name}.weight", layer.weight, store),
-                        graph.constant(layer.bias, f"{name}.bias"), group=layer.groups, strides=[layer.stride] * 2,
-                        kernel_shape=[kernel] * 2, pads=[before, before, after, after])
+        weights = (graph.quantized_conv(f"{name}.weight", layer.weight, layer.bias, source) if graph.ranges is not None
+                   else (graph.weight(f"{name}.weight", layer.weight, store), graph.constant(layer.bias, f"{name}.bias")))
+        value = graph.op("Conv", value, *weights, group=layer.groups, strides=[layer.stride] * 2, kernel_shape=[kernel] * 2,
+                         pads=[before, before, after, after])
+        return graph.activation(graph.op("Clip", value, zero, six) if clip else value, name), name
 
-    value = graph.op("Clip", conv(pixels, net.stem, "stem"), zero, six)
+    value, source = conv(graph.activation(pixels, "pixels"), "pixels", net.stem, "stem", True)
     for number, block in enumerate(net.blocks):
         entry = value
         for step, layer in enumerate(block.convs):
-            value = conv(value, layer, f"blocks.{number}.{step}")
-            if step < len(block.convs) - 1:
-                value = graph.op("Clip", value, zero, six)
+            value, source = conv(value, source, layer, f"blocks.{number}.{step}", step < len(block.convs) - 1)
         if block.skip:
-            value = graph.op("Add", value, entry)
-        if number == cut:
-            graph.output(value, "cut", ["batch", block.convs[-1].bias.size, side, side])
-    value = graph.op("Clip", conv(value, net.head, "head"), zero, six)
+            source = f"blocks.{number}"
+            value = graph.activation(graph.op("Add", value, entry), source)
+        if number in taps:
+            tapped.append((value, block.convs[-1].bias.size, side))
+    value, source = conv(value, source, net.head, "head", True)
     features = graph.op("Flatten", graph.op("GlobalAveragePool", value))
     weight, bias = net.classifier
     logits = graph.op("Gemm", features, graph.weight("classifier.weight", weight, store), graph.constant(bias, "classifier.bias"),
                       transB=1)
-    return features, logits
+    return Body(features, logits, tapped)

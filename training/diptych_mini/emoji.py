@@ -20,15 +20,18 @@ FLAG_STYLES = ["flag", "circle-flags", "flagpack", "cif"]
 FILE_STYLES = {"google": "img/google/64", "fluent-3d": "assets", "twemoji": "img/twitter/64"}
 HELD_OUT = "twemoji"
 STYLES = ["google", "fluent-3d", "noto-v1", "emojione", "fluent-flat", "fxemoji", "streamline", *FLAG_STYLES]
+TWICE = ["google", "noto-v1", "emojione", "fluent-flat", "flag"]  # styles that are seen in more than one view
 
 
 @dataclass(frozen=True)
 class Emoji:
     code: str  # lower-case hex without the variation selector, joined by "-"
     name: str  # CLDR's short name: what retrieval is measured on
+    official: str  # Unicode's name in lower case
     others: tuple[str, ...]  # Unicode's and vendors' names
     keywords: tuple[str, ...]
     person: bool  # shows one or more people
+    group: str  # emoji of a group look alike
 
 
 def plain_code(code: str) -> str:
@@ -54,8 +57,8 @@ def catalogue() -> tuple[Emoji, ...]:
         name = notes.get("tts", [official])[0]
         shorts = [short.replace("_", " ").replace("-", " ") for short in entry["short_names"]]
         others = tuple(dict.fromkeys(other for other in [official, *shorts] if other != name))
-        found.append(Emoji(code, name, others, tuple(notes.get("default", [])),
-                           entry["category"] == "People & Body" and entry["subcategory"].startswith(("person", "family"))))
+        found.append(Emoji(code, name, official, others, tuple(notes.get("default", [])),
+                           entry["category"] == "People & Body" and entry["subcategory"].startswith(("person", "family")), entry["subcategory"]))
     return tuple(found)
 
 
@@ -137,6 +140,12 @@ def art(style: str) -> tuple[np.ndarray, np.ndarray]:
                             places=np.array([place[code] for code in codes]))
     stored = np.load(done)
     return stored["pictures"], stored["places"]
+
+
+def places(style: str) -> np.ndarray:
+    """Per picture of a style its place in the catalogue, without opening the pictures."""
+    done = CACHE / "emoji" / f"{style}.npz"
+    return np.load(done)["places"] if done.exists() else art(style)[1]
 
 
 def on_white(pictures: np.ndarray) -> np.ndarray:

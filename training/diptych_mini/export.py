@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from onnx import TensorProto
 
-from . import efficientnet, minilm
-from .graph import Graph
+from . import columns, efficientnet, heads, images, minilm
+from .graph import Graph, SharedWeights
 from .sources import minilm_folder
 
 SOURCES = [
@@ -27,30 +28,69 @@ SOURCES = [
 ]
 
 
-def text_tower(path: Path, net: minilm.MiniLM, mean: np.ndarray, store: str) -> None:
+@dataclass
+class Trained:
+    """What the image tower needs besides the network."""
+
+    vectors: np.ndarray  # texts less the mean text, of classes and emoji
+    word_vectors: np.ndarray  # what the word detectors add
+    temperature: float
+    layers: dict[str, np.ndarray]  # MixtureHead.folded()
+    taps: tuple[int, ...]
+
+
+def text_graph(net: minilm.MiniLM, mean: np.ndarray, projection: np.ndarray | None, store: str, whole_numbers: bool = False) -> Graph:
     graph = Graph("diptych-mini text")
     ids = graph.input("input_ids", TensorProto.INT64, ["batch", "length"])
     mask = graph.input("attention_mask", TensorProto.INT64, ["batch", "length"])
-    pooled = graph.unit(minilm.add_encoder(graph, net, ids, mask, store))
+    pooled = graph.unit(minilm.add_encoder(graph, net, ids, mask, store, whole_numbers))
     centred = graph.op("Sub", pooled, graph.constant(mean.astype(np.float32), "mean_text"))
+    if projection is not None:
+        centred = graph.op("MatMul", centred, graph.weight("projection", projection.T, "f16" if store == "i8" else store))
     graph.output(graph.unit(centred), "text_embeds", ["batch", minilm.WIDTH])
-    graph.save(path, "all-MiniLM-L6-v2, mean pooled, unit length, less the mean text, unit length. Apache-2.0.")
+    return graph
 
 
-def image_tower(path: Path, net: efficientnet.Lite, image_size: int, vectors: np.ndarray, temperature: float, store: str,
-                concepts: tuple[np.ndarray, np.ndarray] | None = None) -> None:
-    """`vectors` less the mean text, classes first; `concepts`: weight and bias of the learnt detectors, for the rows after the classes."""
+def image_graph(net: efficientnet.Lite, image_size: int, trained: Trained, store: str, ranges: dict[str, tuple[float, float]] | None = None) -> Graph:
+    """`ranges`: of the activations, where convolutions shall run in int8 (store must be "i8")."""
     graph = Graph("diptych-mini image")
+    graph.ranges = ranges
     pixels = graph.input("pixel_values", TensorProto.FLOAT, ["batch", 3, image_size, image_size])
-    features, logits = efficientnet.add_body(graph, net, pixels, image_size, store)
-    logits = graph.op("Mul", logits, graph.constant(np.float32(1 / temperature)))
-    if concepts is not None:
-        weight, bias = concepts
-        learnt = graph.op("Gemm", features, graph.weight("concepts.weight", weight, "i8"), graph.constant(bias, "concepts.bias"), transB=1)
-        logits = graph.op("Concat", logits, learnt, axis=1)
-    mixed = graph.op("MatMul", graph.op("Softmax", logits, axis=-1), graph.weight("mixture_texts", vectors, "f16" if concepts is None else "i8"))
+    body = efficientnet.add_body(graph, net, pixels, image_size, store, trained.taps)
+    layers = trained.layers
+
+    def layer(name: str, value: str) -> str:
+        return graph.op("Gemm", value, graph.weight(f"{name}.weight", layers[f"{name}.weight"], store),
+                        graph.constant(layers[f"{name}.bias"], f"{name}.bias"), transB=1)
+
+    grid, _ = columns.add_columns(graph, body, image_size)
+    colours, _ = columns.add_colours(graph, pixels, image_size)
+    squeezed = graph.op("Relu", graph.op("Conv", grid, graph.weight("squeeze.weight", layers["squeeze.weight"], store),
+                                         graph.constant(layers["squeeze.bias"], "squeeze.bias")))
+    joined = graph.op("Concat", graph.op("Flatten", squeezed), body.features, colours, axis=1)
+    emoji = layer("emoji", layer("join", joined))
+    classes = graph.op("Mul", body.logits, graph.constant(np.float32(1 / trained.temperature)))
+    chances = graph.op("Softmax", graph.op("Concat", classes, emoji, axis=1), axis=-1)
+    mixed = graph.unit(graph.op("MatMul", chances, graph.weight("mixture_texts", trained.vectors, store)))
+    first, past = graph.constant(np.int64([0])), graph.constant(np.int64([heads.CLASSES]))
+    seen = graph.op("ReduceSum", graph.op("Slice", chances, first, past, graph.constant(np.int64([1]))), graph.constant(np.int64([1])), keepdims=1)
+    words = graph.op("Mul", graph.op("Sqrt", seen), graph.op("Relu", layer("words", body.features)))
+    mixed = graph.op("Add", mixed, graph.op("MatMul", words, graph.weight("word_texts", trained.word_vectors, store)))
     graph.output(graph.unit(mixed), "image_embeds", ["batch", minilm.WIDTH])
-    graph.save(path, "EfficientNet-Lite; one softmax over classes and concepts mixes their text vectors. Apache-2.0.")
+    return graph
+
+
+NOTES = {"vision": "EfficientNet-Lite; one softmax over classes and emoji mixes their text vectors, detectors of words add theirs. Apache-2.0.",
+         "text": "all-MiniLM-L6-v2, mean pooled, unit length, less the mean text, unit length. Apache-2.0."}
+
+
+def shipped(folder: Path, graphs: dict[str, dict[str, Graph]]) -> None:
+    """Per tower its variants by suffix (computing in float32, float16, int8), over one file of int8 weights."""
+    for tower, variants in graphs.items():
+        weights = SharedWeights(folder / "onnx" / f"{tower}_weights.bin")
+        for suffix, graph in variants.items():
+            graph.save(folder / "onnx" / f"{tower}_model{suffix}.onnx", NOTES[tower], weights)
+        weights.write()
 
 
 def configs(folder: Path, image_size: int, logit_scale: float, body: str) -> None:
@@ -83,7 +123,7 @@ def configs(folder: Path, image_size: int, logit_scale: float, body: str) -> Non
     write("preprocessor_config.json", {
         "image_processor_type": "CLIPImageProcessor",
         "do_convert_rgb": True,
-        "do_resize": True, "size": {"shortest_edge": image_size}, "resample": 3,
+        "do_resize": True, "size": {"shortest_edge": images.shortest_edge(image_size)}, "resample": 3,
         "do_center_crop": True, "crop_size": {"height": image_size, "width": image_size},
         "do_rescale": True, "rescale_factor": 1 / 255,
         "do_normalize": True, "image_mean": [efficientnet.PIXEL_MEAN] * 3, "image_std": [efficientnet.PIXEL_STD] * 3,

@@ -1,6 +1,7 @@
 """What the frozen part of the image tower sees, computed once and kept in training/cache.
 
-Kept are the activations at the cut, after which everything can still be trained: 7 x 7 x 208 float16, 20 KB an image.
+An image's row is its pooled features, the columns of three depths on a coarse grid (their last channels are the
+activations after which everything can still be trained) and its colours: 30 KB in float16.
 """
 
 from __future__ import annotations
@@ -9,17 +10,17 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import onnxruntime as ort
 from onnx import TensorProto
 
-from . import augment, clipart, efficientnet, emoji, images
+from . import augment, clipart, columns, efficientnet, emoji, images
 from .graph import Graph
 from .sources import CACHE
 
 THREADS = int(os.environ.get("TRAIN_THREADS", "2"))
-CUT_BLOCK = {0: 11, 2: 15}  # the block that halves the picture for the last time
 FEATURES = 1280
 
 
@@ -31,26 +32,31 @@ def session(path) -> ort.InferenceSession:
 
 
 def body_session(size: int, image_size: int) -> ort.InferenceSession:
-    """EfficientNet-Lite`size` in float32 with two outputs: the activations at the cut and the pooled features."""
+    """EfficientNet-Lite`size` in float32 with the outputs "features", "columns" and "colours"."""
     path = CACHE / "bodies" / f"lite{size}_{image_size}.onnx"
     if not path.exists():
         graph = Graph("body")
         pixels = graph.input("pixel_values", TensorProto.FLOAT, ["batch", 3, image_size, image_size])
-        net = efficientnet.load(size)
-        features, _logits = efficientnet.add_body(graph, net, pixels, image_size, "f32", CUT_BLOCK[size])
-        graph.output(features, "features", ["batch", FEATURES])
+        body = efficientnet.add_body(graph, efficientnet.load(size), pixels, image_size, "f32", columns.TAPS[size])
+        graph.output(body.features, "features", ["batch", FEATURES])
+        side = columns.grid_side(image_size)
+        grid, channels = columns.add_columns(graph, body, image_size)
+        graph.output(grid, "columns", ["batch", channels, side, side])
+        if image_size % columns.COLOUR_CELLS == 0:
+            colours, count = columns.add_colours(graph, pixels, image_size)
+            graph.output(colours, "colours", ["batch", count])
         graph.save(path, "")
     return session(path)
 
 
-def extract(name: str, count: int, load: Callable[[int, int], np.ndarray], size: int, image_size: int, cut: bool = True,
-            batch: int = 25) -> dict[str, np.ndarray]:
-    """{"features": [count, 1280], "cut": [count, c, 7, 7]}, float16, on disk.
+def extract(name: str, count: int, load: Callable[[int, int], np.ndarray], size: int, image_size: int, whole: bool = True,
+            batch: int = 20) -> dict[str, np.ndarray]:
+    """{"features": [count, 1280], "columns": [count, c, 6, 6], "colours": [count, 363]}, float16, on disk; features alone if not `whole`.
 
     `load(start, stop)` gives float32 pixel tensors. A stopped extraction goes on where it was.
     """
     folder = CACHE / "features" / f"{name}.lite{size}.{image_size}"
-    wanted = ["cut", "features"] if cut else ["features"]
+    wanted = ["features", "columns", "colours"] if whole else ["features"]
     if (folder / "done").exists():
         return {key: np.load(folder / f"{key}.npy", mmap_mode="r") for key in wanted}
     folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +72,7 @@ def extract(name: str, count: int, load: Callable[[int, int], np.ndarray], size:
                                                       (count, *value.shape[1:]))
             rows[key][at:stop] = value
         at = stop
-        if at % (batch * 40) == 0 or at == count:
+        if at % (batch * 25) == 0 or at == count:
             for value in rows.values():
                 value.flush()
             marker.write_text(str(at))
@@ -76,36 +82,43 @@ def extract(name: str, count: int, load: Callable[[int, int], np.ndarray], size:
     return {key: np.load(folder / f"{key}.npy", mmap_mode="r") for key in wanted}
 
 
-def cifar(split: str, size: int, image_size: int, start: int, count: int, flip: bool = False, cut: bool = True) -> dict[str, np.ndarray]:
-    pictures = images.cifar_images(split)[start:start + count]
-    if flip:
-        pictures = pictures[:, :, ::-1]
-    name = f"cifar-{split}-{start}-{count}" + ("-flip" if flip else "")
-    return extract(name, len(pictures), lambda a, b: images.enlarged(np.ascontiguousarray(pictures[a:b]), image_size), size,
-                   image_size, cut)
+def cropped(image_size: int) -> str:
+    """Part of a cache's name: pictures that come whole are cropped as the preprocessing says."""
+    edge = images.shortest_edge(image_size)
+    return "" if edge == image_size else f"-edge{edge}"
+
+
+def cifar(size: int, image_size: int, count: int, crop: bool, whole: bool = True) -> dict[str, np.ndarray]:
+    """CIFAR-10's first training pictures, to their edges or cropped as the preprocessing says."""
+    pictures = lru_cache(maxsize=1)(lambda: images.cifar_images("train")[:count])
+    return extract(f"cifar-train-0-{count}{cropped(image_size) if crop else ''}", count,
+                   lambda a, b: images.enlarged(pictures()[a:b], image_size, crop), size, image_size, whole)
 
 
 def emoji_views(style: str, size: int, image_size: int, turn: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """One view of every drawing of a style (turn 0: plain on white; later turns: augmented), and each one's emoji."""
-    drawings, places = emoji.art(style)
-    photos = images.cifar_images("train")[:2000]
+    drawings, places = lru_cache(maxsize=1)(lambda: emoji.art(style)[0]), emoji.places(style)
 
     def load(start: int, stop: int) -> np.ndarray:
+        chosen = drawings()[start:stop]
         if turn == 0:
-            return images.to_tensor(np.stack([augment.plain(d, image_size) for d in drawings[start:stop]]))
+            return images.to_tensor(np.stack([augment.plain(d, image_size) for d in chosen]))
         seed = emoji.STYLES.index(style)
-        return images.to_tensor(np.stack([augment.view(np.random.default_rng([turn, seed, start + i]), d, image_size, photos)
-                                          for i, d in enumerate(drawings[start:stop])]))
+        return images.to_tensor(np.stack([augment.view(np.random.default_rng([turn, seed, start + i]), d, image_size, images.backgrounds())
+                                          for i, d in enumerate(chosen)]))
 
-    return extract(f"emoji-{style}-{turn}", len(drawings), load, size, image_size), places
+    return extract(f"emoji-{style}-{turn}", len(places), load, size, image_size), places
 
 
-def emoji_test(size: int, image_size: int, black: bool) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Twemoji as it comes: on white, or (`black`) with its alpha dropped as every CLIP preprocessor does."""
-    pictures, places = emoji.art(emoji.HELD_OUT)
-    flat = pictures[..., :3] if black else emoji.on_white(pictures)
-    name = "twemoji-dropped" if black else "twemoji-white"
-    return extract(name, len(flat), lambda a, b: images.enlarged(np.ascontiguousarray(flat[a:b]), image_size), size, image_size), places
+def emoji_test(size: int, image_size: int, black: bool, style: str = emoji.HELD_OUT) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """A style as it comes: on white, or (`black`) with its alpha dropped as every CLIP preprocessor does."""
+    places = emoji.places(style)
+    flat = lru_cache(maxsize=1)(lambda: emoji.art(style)[0][..., :3] if black else emoji.on_white(emoji.art(style)[0]))
+
+    def load(start: int, stop: int) -> np.ndarray:
+        return images.enlarged(np.ascontiguousarray(flat()[start:stop]), image_size)
+
+    return extract(f"{style}-{'dropped' if black else 'white'}{cropped(image_size)}", len(places), load, size, image_size), places
 
 
 def has_views(style: str, size: int, image_size: int, turn: int) -> bool:
@@ -113,11 +126,11 @@ def has_views(style: str, size: int, image_size: int, turn: int) -> bool:
 
 
 def clipart_views(size: int, image_size: int, turn: int) -> tuple[dict[str, np.ndarray], list[str], list[str]]:
-    pictures, captions, folders = clipart.art()
-    photos = images.cifar_images("train")[:2000]
+    captions, folders = clipart.captions()
+    pictures = lru_cache(maxsize=1)(lambda: clipart.art()[0])
 
     def load(start: int, stop: int) -> np.ndarray:
-        return images.to_tensor(np.stack([augment.view(np.random.default_rng([turn, 99, start + i]), d, image_size, photos)
-                                          for i, d in enumerate(pictures[start:stop])]))
+        return images.to_tensor(np.stack([augment.view(np.random.default_rng([turn, 99, start + i]), d, image_size, images.backgrounds())
+                                          for i, d in enumerate(pictures()[start:stop])]))
 
-    return extract(f"clipart-{turn}", len(pictures), load, size, image_size), captions, folders
+    return extract(f"clipart-{turn}", len(captions), load, size, image_size), captions, folders

@@ -1,7 +1,7 @@
 """The trainable part of the image tower, on top of activations that were computed once.
 
-An image vector is a mixture of text vectors: of ImageNet's classes, as the classifier sees them, and of
-further concepts (emoji names, everyday words) whose detectors are learnt. One softmax decides between all of them.
+An image vector is a mixture of text vectors, of ImageNet's classes, as the classifier sees them, and of emoji
+names: one softmax decides between them. Detectors of everyday words add theirs to it as far as no emoji is seen.
 """
 
 from __future__ import annotations
@@ -11,75 +11,95 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .efficientnet import Conv, Lite
+from .efficientnet import Lite
+
+CHANNELS, HIDDEN, DROPOUT = 128, 448, 0.3
+CLASSES = 1000
 
 
-class Tail(nn.Module):
-    """The blocks after the cut, batch norms folded, starting at the ImageNet weights."""
+class Detail(nn.Module):
+    """What a drawing shows and where: the columns of three depths, squeezed, beside the pooled features and the colours."""
 
-    def __init__(self, net: Lite, cut: int) -> None:
+    def __init__(self, channels: int, cells: int, colours: int, pooled: int) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(nn.ModuleList(_layer(conv) for conv in block.convs) for block in net.blocks[cut + 1:])
-        self.skips = [block.skip for block in net.blocks[cut + 1:]]
-        self.head = _layer(net.head)
+        self.squeeze = nn.Linear(channels, CHANNELS)  # of every cell: a 1 x 1 convolution
+        self.join = nn.Linear(CHANNELS * cells + pooled + colours, HIDDEN)
 
-    def forward(self, value: torch.Tensor) -> torch.Tensor:
-        for convs, skip in zip(self.blocks, self.skips):
-            entry = value
-            for step, conv in enumerate(convs):
-                value = conv(value)
-                if step < len(convs) - 1:
-                    value = F.relu6(value)
-            if skip:
-                value = value + entry
-        return F.relu6(self.head(value)).mean(dim=(2, 3))
+    def seen(self, columns: torch.Tensor, pooled: torch.Tensor, colours: torch.Tensor) -> torch.Tensor:
+        squeezed = F.relu(self.squeeze(columns.flatten(2).transpose(1, 2))).flatten(1)
+        return torch.cat([squeezed, pooled, colours], dim=1)
 
-    def write_back(self, net: Lite, cut: int) -> None:
-        """Puts the trained weights into the tower that is exported."""
-        for convs, block in zip(self.blocks, net.blocks[cut + 1:]):
-            for layer, conv in zip(convs, block.convs):
-                conv.weight, conv.bias = layer.weight.detach().numpy().copy(), layer.bias.detach().numpy().copy()
-        net.head.weight, net.head.bias = self.head.weight.detach().numpy().copy(), self.head.bias.detach().numpy().copy()
-
-
-def _layer(conv: Conv) -> nn.Conv2d:
-    out, per_group, kernel, _ = conv.weight.shape
-    if conv.stride != 1:
-        raise ValueError("the cut must come after the last stride")
-    layer = nn.Conv2d(per_group * conv.groups, out, kernel, padding=kernel // 2, groups=conv.groups)
-    layer.weight.data = torch.tensor(conv.weight)
-    layer.bias.data = torch.tensor(conv.bias)
-    return layer
+    def forward(self, columns: torch.Tensor, pooled: torch.Tensor, colours: torch.Tensor) -> torch.Tensor:
+        return self.join(F.dropout(self.seen(columns, pooled, colours), DROPOUT, self.training))
 
 
 class MixtureHead(nn.Module):
-    def __init__(self, net: Lite, class_vectors: np.ndarray, concept_vectors: np.ndarray, temperature: float,
-                 mean: np.ndarray, deviation: np.ndarray) -> None:
-        """Vectors already less the mean text; `mean` and `deviation` are those of the frozen features."""
+    def __init__(self, net: Lite, class_vectors: np.ndarray, emoji_vectors: np.ndarray, word_vectors: np.ndarray, temperature: float,
+                 shapes: tuple[int, int, int]) -> None:
+        """Vectors already less the mean text, those of the words as `data.apart` gives them; `shapes`: channels and cells of the
+        columns, number of colours."""
         super().__init__()
         weight, bias = net.classifier
+        channels, self.cells, colours = shapes
         self.classifier = nn.Linear(weight.shape[1], weight.shape[0])
         self.classifier.weight.data, self.classifier.bias.data = torch.tensor(weight) / temperature, torch.tensor(bias) / temperature
         self.classifier.requires_grad_(False)
-        self.concepts = nn.Linear(weight.shape[1], len(concept_vectors))
-        nn.init.zeros_(self.concepts.weight)
-        nn.init.constant_(self.concepts.bias, -4.0)  # closed until something is learnt
-        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
-        self.register_buffer("deviation", torch.tensor(deviation, dtype=torch.float32))
-        self.register_buffer("vectors", torch.tensor(np.concatenate([class_vectors, concept_vectors]), dtype=torch.float32))
+        self.detail = Detail(channels, self.cells, colours, weight.shape[1])
+        self.emoji = nn.Linear(HIDDEN, len(emoji_vectors))
+        self.words = nn.Linear(weight.shape[1], len(word_vectors))
+        nn.init.zeros_(self.words.weight)
+        nn.init.normal_(self.emoji.weight, std=0.01)
+        nn.init.zeros_(self.words.bias)
+        for name, size in (("features_mean", weight.shape[1]), ("features_scale", weight.shape[1]),
+                           ("columns_mean", channels), ("columns_scale", channels)):
+            self.register_buffer(name, torch.zeros(size) if name.endswith("mean") else torch.ones(size))
+        self.register_buffer("vectors", torch.tensor(np.concatenate([class_vectors, emoji_vectors]), dtype=torch.float32))
+        self.register_buffer("word_vectors", torch.tensor(word_vectors, dtype=torch.float32))
 
-    def logits(self, features: torch.Tensor) -> torch.Tensor:
-        return torch.cat([self.classifier(features), self.concepts((features - self.mean) / self.deviation)], dim=1)
+    def standardise(self, features: torch.Tensor, columns: torch.Tensor) -> None:
+        """Takes mean and spread of the inputs from samples."""
+        self.features_mean, self.features_scale = features.mean(0), features.std(0) + 0.05
+        self.columns_mean, self.columns_scale = columns.mean((0, 2, 3)), columns.std((0, 2, 3)) + 0.05
 
-    def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        logits = self.logits(features)
-        return F.normalize(logits.softmax(dim=1) @ self.vectors, dim=1), logits
+    def inputs(self, features: torch.Tensor, columns: torch.Tensor, colours: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Columns, pooled features and colours as the detectors want them."""
+        grid = (columns - self.columns_mean[:, None, None]) / self.columns_scale[:, None, None]
+        return grid, (features - self.features_mean) / self.features_scale, colours
 
-    def folded_concepts(self) -> tuple[np.ndarray, np.ndarray]:
-        """Weight and bias of the concept detectors on raw features."""
-        weight = self.concepts.weight / self.deviation
-        bias = self.concepts.bias - weight @ self.mean
-        return weight.detach().numpy(), bias.detach().numpy()
+    def fixed(self, features: torch.Tensor, columns: torch.Tensor, colours: torch.Tensor) -> torch.Tensor:
+        """Logits of classes and emoji."""
+        emoji = self.emoji(self.detail(*self.inputs(features, columns, colours)))
+        return torch.cat([self.classifier(features).float(), emoji.float()], dim=1)
+
+    def everyday(self, features: torch.Tensor) -> torch.Tensor:
+        """How much of its vector each word detector adds; less than nothing is nothing."""
+        return self.words((features - self.features_mean) / self.features_scale).float()
+
+    def logits(self, features: torch.Tensor, columns: torch.Tensor, colours: torch.Tensor) -> torch.Tensor:
+        return torch.cat([self.fixed(features, columns, colours), self.everyday(features)], dim=1)
+
+    def mix(self, logits: torch.Tensor) -> torch.Tensor:
+        """Unit image vectors of what `logits` gives."""
+        chances = logits[:, : len(self.vectors)].softmax(dim=1)
+        seen = chances[:, :CLASSES].sum(dim=1, keepdim=True).clamp(min=1e-6).sqrt()
+        added = (seen * F.relu(logits[:, len(self.vectors):])) @ self.word_vectors
+        return F.normalize(F.normalize(chances @ self.vectors, dim=1) + added, dim=1)
+
+    def folded(self) -> dict[str, np.ndarray]:
+        """The learnt layers with the standardisation folded in, as the exported graph wants them."""
+        squeeze = self.detail.squeeze.weight / self.columns_scale
+        squeeze_bias = self.detail.squeeze.bias - squeeze @ self.columns_mean
+        join, start = self.detail.join.weight.clone(), CHANNELS * self.cells
+        # the graph's convolution flattens channel after channel, training cell after cell
+        join[:, :start] = join[:, :start].reshape(-1, self.cells, CHANNELS).transpose(1, 2).flatten(1)
+        stop = start + len(self.features_mean)
+        join[:, start:stop] /= self.features_scale
+        join_bias = self.detail.join.bias - join[:, start:stop] @ self.features_mean
+        words = self.words.weight / self.features_scale
+        found = {"squeeze.weight": squeeze[:, :, None, None], "squeeze.bias": squeeze_bias, "join.weight": join, "join.bias": join_bias,
+                 "emoji.weight": self.emoji.weight, "emoji.bias": self.emoji.bias,
+                 "words.weight": words, "words.bias": self.words.bias - words @ self.features_mean}
+        return {name: value.detach().numpy() for name, value in found.items()}
 
 
 def symmetric_loss(images: torch.Tensor, texts: torch.Tensor, same: torch.Tensor, log_scale: torch.Tensor) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +12,25 @@ from PIL import Image
 from .efficientnet import PIXEL_MEAN, PIXEL_STD
 from .sources import npm_package
 
+EDGES = {176: 192}  # image side -> length of the shortest edge before the crop; ImageNet's networks learnt things at that size
+
 CIFAR_LABELS = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 
 
-def resize_and_crop(image: Image.Image, size: int) -> np.ndarray:
-    """uint8 [size, size, 3]: shortest edge to `size`, centre crop (the long side truncated, as CLIPImageProcessor does)."""
+def resize_and_crop(image: Image.Image, size: int, edge: int | None = None) -> np.ndarray:
+    """uint8 [size, size, 3]: shortest edge to `edge` (EDGES[size]), centre crop (the long side truncated, as CLIPImageProcessor does)."""
     image = image.convert("RGB")
     width, height = image.size
-    short, long = min(width, height), max(width, height)
-    scaled = (size, int(size * long / short)) if width <= height else (int(size * long / short), size)
+    short, long, edge = min(width, height), max(width, height), edge or shortest_edge(size)
+    scaled = (edge, int(edge * long / short)) if width <= height else (int(edge * long / short), edge)
     if (width, height) != scaled:
         image = image.resize(scaled, Image.Resampling.BICUBIC)
     left, top = (scaled[0] - size) // 2, (scaled[1] - size) // 2
     return np.asarray(image.crop((left, top, left + size, top + size)))
+
+
+def shortest_edge(size: int) -> int:
+    return EDGES.get(size, size)
 
 
 def to_tensor(pixels: np.ndarray) -> np.ndarray:
@@ -42,10 +49,17 @@ def cifar_images(split: str) -> np.ndarray:
     return np.concatenate([np.asarray(Image.open(folder / sheet).convert("RGB")).reshape(-1, 32, 32, 3) for sheet in sheets])
 
 
+@lru_cache(maxsize=1)
+def backgrounds() -> np.ndarray:
+    """A few photos to lay drawings on."""
+    return np.asarray(Image.open(npm_package("cifar10") / "data_batch_1.png").convert("RGB").crop((0, 0, 1024, 2000))).reshape(-1, 32, 32, 3)
+
+
 def cifar_test_labels() -> np.ndarray:
     """Only ever for the final figure."""
     return np.asarray(json.loads((npm_package("cifar10") / "test_lables.json").read_text()))
 
 
-def enlarged(images: np.ndarray, size: int) -> np.ndarray:
-    return to_tensor(np.stack([resize_and_crop(Image.fromarray(image), size) for image in images]))
+def enlarged(images: np.ndarray, size: int, crop: bool = True) -> np.ndarray:
+    edge = None if crop else size
+    return to_tensor(np.stack([resize_and_crop(Image.fromarray(image), size, edge) for image in images]))

@@ -16,6 +16,7 @@ class Concept:
     lemmas: tuple[str, ...]
     definition: str
     hypernyms: tuple[str, ...]  # nearest first, one lemma each
+    synsets: tuple[str, ...]  # its own and all above it in a straight line, nearest first: offsets
 
 
 @lru_cache(maxsize=1)
@@ -36,8 +37,8 @@ def noun_synsets() -> dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]]:
     return found
 
 
-def _hypernyms(lemmas: tuple[str, ...], definition: str, index: dict[str, list[str]]) -> tuple[str, ...]:
-    """ImageNet's synsets are WordNet 3.0's: find the 3.1 synset by lemmas and wording, then climb."""
+def _climb(lemmas: tuple[str, ...], definition: str, index: dict[str, list[str]]) -> tuple[str, ...]:
+    """ImageNet's synsets are WordNet 3.0's: find the 3.1 synset by lemmas and wording, then climb. Offsets, the synset's own first."""
     synsets = noun_synsets()
     words = set(re.findall(r"\w+", definition.lower()))
 
@@ -49,10 +50,9 @@ def _hypernyms(lemmas: tuple[str, ...], definition: str, index: dict[str, list[s
     candidates = {offset for lemma in lemmas for offset in index.get(lemma.lower(), [])}
     if not candidates:
         return ()
-    chain, offset = [], max(sorted(candidates), key=likeness)
-    while synsets[offset][2]:
-        offset = synsets[offset][2][0]
-        chain.append(synsets[offset][0][0])
+    chain = [max(sorted(candidates), key=likeness)]
+    while synsets[chain[-1]][2]:
+        chain.append(synsets[chain[-1]][2][0])
     return tuple(chain)
 
 
@@ -73,8 +73,21 @@ def imagenet_concepts() -> tuple[Concept, ...]:
     for number, synset in enumerate((info / "imagenet_synsets.txt").read_text().split()):
         lemmas = tuple(part.strip() for part in lemmas_of[synset].split(","))
         definition = definition_of[synset].strip()
-        concepts.append(Concept(names[number], lemmas, definition, _hypernyms(lemmas, definition, index)))
+        chain = _climb(lemmas, definition, index)
+        above = tuple(noun_synsets()[offset][0][0] for offset in chain[1:])
+        concepts.append(Concept(names[number], lemmas, definition, above, chain))
     return tuple(concepts)
+
+
+def ancestors(offset: str) -> dict[str, int]:
+    """All that a synset is a kind of, itself included, and how many steps away."""
+    found, queue = {offset: 0}, [offset]
+    for current in queue:
+        for parent in noun_synsets()[current][2]:
+            if parent in noun_synsets() and parent not in found:
+                found[parent] = found[current] + 1
+                queue.append(parent)
+    return found
 
 
 # what people wear, carry or sit in is seldom photographed without them, and no ImageNet class is simply a person

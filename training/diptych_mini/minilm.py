@@ -38,15 +38,27 @@ def load() -> MiniLM:
     return MiniLM(tensors["embeddings.word_embeddings.weight"], positions, tensors)
 
 
-def add_encoder(graph: Graph, net: MiniLM, ids: str, mask: str, store: str) -> str:
-    """Mean over the mask of the last hidden state, [batch, 384]."""
+def add_encoder(graph: Graph, net: MiniLM, ids: str, mask: str, store: str, whole_numbers: bool = False) -> str:
+    """Mean over the mask of the last hidden state, [batch, 384]. `whole_numbers`: multiply in int8 (store must be "i8")."""
     tensors = net.tensors
 
     def norm(value: str, name: str) -> str:
         return graph.op("LayerNormalization", value, graph.constant(tensors[f"{name}.weight"], f"{name}.weight"),
                         graph.constant(tensors[f"{name}.bias"], f"{name}.bias"), axis=-1, epsilon=EPSILON)
 
+    counted: dict[str, list[str]] = {}
+
     def linear(value: str, name: str, weight: np.ndarray, bias: np.ndarray) -> str:
+        if whole_numbers:
+            # the activations' range is taken anew in every run: a text's vector then depends a little on its batch
+            if value not in counted:
+                counted[value] = graph.op("DynamicQuantizeLinear", value, outputs=3)
+            activation, step, zero = counted[value]
+            values, scale = quantize_rows(np.ascontiguousarray(weight, np.float32), 1)
+            product = graph.op("MatMulInteger", activation, graph.constant(values, f"{name}.weight"), zero)
+            steps = graph.op("Mul", step, graph.constant(scale.reshape(-1), f"{name}.weight.steps"))
+            product = graph.op("Mul", graph.op("Cast", product, to=TensorProto.FLOAT), steps)
+            return graph.op("Add", product, graph.constant(bias, f"{name}.bias"))
         product = graph.op("MatMul", value, graph.weight(f"{name}.weight", weight, store, channel=1))
         return graph.op("Add", product, graph.constant(bias, f"{name}.bias"))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from .knowledge import class_texts, imagenet_concepts, shows_people
@@ -21,6 +23,7 @@ def person_vector() -> np.ndarray:
     return unit(embed(["person", "a person", "a man", "a woman"]).mean(axis=0))
 
 
+@lru_cache(maxsize=1)
 def class_vectors() -> np.ndarray:
     """[1000, 384]: per class the mean of its texts' unit vectors, made unit length; with a share of "person" where people are in view."""
     groups = [class_texts(concept) for concept in imagenet_concepts()]

@@ -255,7 +255,7 @@ describe('tokenize, preprocess, models, doctor', () => {
 
   test('preprocess writes the tensor, and the pixels with --uint8', async () => {
     const out = join(root, 'x.npy');
-    expect(await json(['preprocess', cat, '--out', out])).toMatchObject({ shape: [1, 3, 224, 224] });
+    expect(await json(['preprocess', cat, '--out', out])).toMatchObject({ shape: [1, 3, 176, 176] });
     expect(readNpy(out).data).toBeInstanceOf(Float32Array);
     const spec = '{"size": [32, 48], "resizeMode": "squash", "centerCrop": false}';
     const pixels = await json(['preprocess', mixedFolder(), '--out', out, '--uint8', '--spec', spec]);
@@ -265,7 +265,7 @@ describe('tokenize, preprocess, models, doctor', () => {
       expect(await json(['preprocess', cat, '--out', out, '--output-dtype', type])).toMatchObject({
         failed: 0,
       });
-      expect(readNpy(out)).toMatchObject({ data: expect.any(Uint16Array), shape: [1, 3, 224, 224] });
+      expect(readNpy(out)).toMatchObject({ data: expect.any(Uint16Array), shape: [1, 3, 176, 176] });
     }
     expect(await json(['preprocess', cat, '--out', out, '--max-bytes', '99', '--icc'])).toMatchObject({
       failed: 1,
