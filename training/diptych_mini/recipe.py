@@ -16,7 +16,7 @@ def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
-PERSON_SHARE = 0.6
+PERSON_SHARE = 0.75
 
 
 def person_vector() -> np.ndarray:
