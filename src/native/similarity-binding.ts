@@ -40,6 +40,14 @@ export interface NativePairs {
  * All of it runs on the addon's own threads. `cancel` is an Int32Array of one element; set it to 1 to stop within
  * milliseconds (the promise is then rejected with code ABORTED). Nothing may write to the arrays meanwhile.
  */
+/** From rows into `out`. */
+export type RowOperation<Out> = (
+  rows: NativeRows,
+  out: Out,
+  options: NativeSimilarityOptions,
+  cancel: Int32Array | null,
+) => Promise<void>;
+
 export interface SimilarityBinding {
   /** out[i * b.rows + j] = score of a's row i and b's row j. */
   similarityDense(
@@ -105,26 +113,11 @@ export interface SimilarityBinding {
     cancel: Int32Array | null,
   ): Promise<void>;
   /** out: rows * dim. */
-  normaliseRows(
-    rows: NativeRows,
-    out: Float32Array,
-    options: NativeSimilarityOptions,
-    cancel: Int32Array | null,
-  ): Promise<void>;
+  readonly normaliseRows: RowOperation<Float32Array>;
   /** out: rows. */
-  rowNorms(
-    rows: NativeRows,
-    out: Float64Array,
-    options: NativeSimilarityOptions,
-    cancel: Int32Array | null,
-  ): Promise<void>;
+  readonly rowNorms: RowOperation<Float64Array>;
   /** out: dim. The mean of the unit rows for cosine, of the rows for dot. */
-  meanRow(
-    rows: NativeRows,
-    out: Float64Array,
-    options: NativeSimilarityOptions,
-    cancel: Int32Array | null,
-  ): Promise<void>;
+  readonly meanRow: RowOperation<Float64Array>;
   /** A corpus with these rows behind those of `corpus`, which stays as it is. */
   corpusAppend(
     corpus: NativeCorpus | null,

@@ -4,13 +4,11 @@ import type { BenchSettings, CasePlan, Suite } from '../types.js';
 const COUNT = 10_000;
 const SMOKE = 16;
 
-/** One kind of tokenizer beside transformers.js, whose ids must be the same. */
-function kindCase(kind: TokenizerKind, { smoke }: BenchSettings): CasePlan {
-  const texts = captions(kind, smoke ? SMOKE : COUNT);
-  const { folder, length } = kind;
+/** A tokenizer alone, of a model's name or folder. */
+function alone(name: string, model: string, texts: readonly string[]): CasePlan {
   return {
     suite: 'tokenize',
-    name: `${kind.name}: ${texts.length.toLocaleString('en-US')} captions, 1 thread`,
+    name: `${name}: ${texts.length.toLocaleString('en-US')} captions, 1 thread`,
     unit: 'texts/s',
     quantity: 'rate',
     work: texts.length,
@@ -20,9 +18,25 @@ function kindCase(kind: TokenizerKind, { smoke }: BenchSettings): CasePlan {
         role: 'own',
         host: { kind: 'diptych', threads: 1 },
         job: 'tokenize',
-        params: { model: folder, texts },
-        expect: 'same',
+        params: { model, texts },
+        expect: 'skip',
       },
+    ],
+    check: null,
+    bars: [],
+    limits: [],
+  };
+}
+
+/** One kind of tokenizer beside transformers.js, whose ids must be the same. */
+function kindCase(kind: TokenizerKind, { smoke }: BenchSettings): CasePlan {
+  const texts = captions(kind, smoke ? SMOKE : COUNT);
+  const { folder, length } = kind;
+  const plan = alone(kind.name, folder, texts);
+  return {
+    ...plan,
+    subjects: [
+      ...plan.subjects.map((subject) => ({ ...subject, expect: 'same' as const })),
       {
         name: 'transformers.js',
         role: 'peer',
@@ -42,7 +56,6 @@ function kindCase(kind: TokenizerKind, { smoke }: BenchSettings): CasePlan {
         atLeast: 3,
       },
     ],
-    limits: [],
     maxSamples: 10,
   };
 }
@@ -56,26 +69,7 @@ function modelCase({ model, smoke }: BenchSettings): CasePlan {
     kind === undefined
       ? Array.from({ length: count }, (_, i) => `a photo of number ${String(i)}, seen from above`)
       : captions(kind, count);
-  return {
-    suite: 'tokenize',
-    name: `${name}: ${texts.length.toLocaleString('en-US')} captions, 1 thread`,
-    unit: 'texts/s',
-    quantity: 'rate',
-    work: texts.length,
-    subjects: [
-      {
-        name: 'diptych',
-        role: 'own',
-        host: { kind: 'diptych', threads: 1 },
-        job: 'tokenize',
-        params: { model: name, texts },
-        expect: 'skip',
-      },
-    ],
-    check: null,
-    bars: [],
-    limits: [],
-  };
+  return alone(name, name, texts);
 }
 
 /** Texts to ids. */
