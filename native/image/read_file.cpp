@@ -30,9 +30,14 @@ class File {
   int descriptor_;
 };
 
-Status system_failure(int error) {
+Status system_failure(const std::string& path, int error) {
   const std::string why = std::generic_category().message(error);
   const bool missing = error == ENOENT || error == ENOTDIR;
+  // Text that came of bytes that are no UTF-8 has this character for them.
+  if (missing && path.find("\xEF\xBF\xBD") != std::string::npos) {
+    return Status::fail(Code::input_not_found,
+                        "no such file; if its name is no UTF-8, give the folder it is in, or rename it");
+  }
   if (missing) return Status::fail(Code::input_not_found, "no such file");
   return Status::fail(Code::input_unreadable, "cannot be read: " + why);
 }
@@ -44,9 +49,9 @@ Status read_file(const std::string& path, const Options& options, Bytes& bytes) 
     return Status::fail(Code::input_not_found, "a path cannot hold a NUL character");
   }
   const File file(path);
-  if (file.descriptor() < 0) return system_failure(errno);
+  if (file.descriptor() < 0) return system_failure(path, errno);
   struct stat about {};
-  if (fstat(file.descriptor(), &about) != 0) return system_failure(errno);
+  if (fstat(file.descriptor(), &about) != 0) return system_failure(path, errno);
   if (!S_ISREG(about.st_mode)) {
     return Status::fail(Code::input_unreadable,
                         S_ISDIR(about.st_mode) ? "is a folder, not a picture" : "is not a regular file");
@@ -63,7 +68,7 @@ Status read_file(const std::string& path, const Options& options, Bytes& bytes) 
   while (have < size) {
     const ssize_t got = read(file.descriptor(), buffer.data() + have, size - have);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return system_failure(errno);
+    if (got < 0) return system_failure(path, errno);
     if (got == 0) break;  // it became shorter meanwhile
     have += static_cast<std::size_t>(got);
   }

@@ -39,14 +39,13 @@ function countItems(
   inputs: readonly string[],
   kind: 'auto' | 'image' | 'text',
   progress: Progress,
-): AbortController {
-  const stop = new AbortController();
-  if (!progress.shown) return stop;
+  signal: AbortSignal,
+): void {
+  if (!progress.shown) return;
   const of = Number(context.flags.string('shard')?.split('/')[1] ?? 1);
-  void countInputs(inputs, kind, stop.signal).then((total) => {
+  void countInputs(inputs, kind, signal).then((total) => {
     if (total !== null) progress.total(Math.ceil(total / of));
   });
-  return stop;
 }
 
 function traceStages(stages: StageClock, trace: TraceFile): void {
@@ -115,10 +114,11 @@ async function embed(context: Context, inputs: readonly string[]): Promise<ExitC
     );
   });
   const progress = context.progress('embed');
-  const counted = countItems(context, inputs, kind, progress);
+  const ended = new AbortController();
+  countItems(context, inputs, kind, progress, ended.signal);
   const trace = flags.string('trace') === null ? null : new TraceFile(flags.string('trace') ?? '');
   if (trace !== null) traceStages(model.stages, trace);
-  const result = await embedFiles(model, openItems(context, inputs, kind, folder), {
+  const result = await embedFiles(model, openItems(context, inputs, kind, folder, ended.signal), {
     folder,
     existing: whenThere,
     format,
@@ -137,7 +137,7 @@ async function embed(context: Context, inputs: readonly string[]): Promise<ExitC
     signal: context.signal,
     finish: finish.signal,
   }).finally(() => {
-    counted.abort();
+    ended.abort();
     return trace?.close();
   });
   context.endProgress();

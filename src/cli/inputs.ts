@@ -33,12 +33,13 @@ function share(text: string | null): Share | null {
   return { index: index ?? 0, of: of ?? 1 };
 }
 
-/** The inputs of a command as a stream of items. */
+/** The inputs of a command as a stream of items. `ended`: aborted once nobody waits for them any more. */
 export function openItems(
   context: Context,
   inputs: readonly string[],
   kind: InputKind,
   scratch: string = tmpdir(),
+  ended?: AbortSignal,
 ): AsyncIterable<InputItem> {
   const { flags } = context;
   const options: SourceOptions = {
@@ -49,8 +50,9 @@ export function openItems(
     share: share(flags.string('shard')),
     concurrency: flags.number('urlConcurrency') ?? 16,
     timeoutMs: (flags.number('urlTimeout') ?? 20) * 1000,
+    maxBytes: flags.number('maxBytes'),
     allowPrivateUrls: flags.boolean('allowPrivateUrls'),
-    signal: context.signal,
+    signal: ended === undefined ? context.signal : AbortSignal.any([context.signal, ended]),
   };
   return inputItems(inputs, options);
 }

@@ -75,7 +75,8 @@ class InputCounter {
     if (isUrl(input)) return 1;
     const found = await stat(input).catch(() => null);
     if (found?.isDirectory() === true) return this.#folder(input);
-    if (found !== null) return this.#file(input, found.size);
+    // What a pipe holds can be read once.
+    if (found !== null) return found.isFile() ? this.#file(input, found.size) : null;
     let total = 0;
     const { glob } = await import('tinyglobby');
     const pattern = input.split(path.sep).join('/');

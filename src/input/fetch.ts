@@ -104,7 +104,12 @@ function request(url: URL, options: FetchOptions, signal: AbortSignal): Promise<
   });
 }
 
-async function body(response: IncomingMessage, url: string, maxBytes: number): Promise<Uint8Array> {
+async function body(
+  response: IncomingMessage,
+  url: string,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
   const declared = Number(response.headers['content-length'] ?? 0);
   const tooLarge = (): DiptychError =>
     new DiptychError('IMAGE_TOO_LARGE', `is larger than ${String(maxBytes)} bytes`, { input: url });
@@ -123,6 +128,8 @@ async function body(response: IncomingMessage, url: string, maxBytes: number): P
     }
     chunks.push(chunk);
   }
+  // An answer without a length that is given up looks like one that has ended.
+  signal.throwIfAborted();
   return Buffer.concat(chunks);
 }
 
@@ -138,7 +145,7 @@ async function once(url: string, options: FetchOptions, signal: AbortSignal): Pr
       response.resume();
       target = new URL(response.headers.location, target);
     } else if (status === 200) {
-      return body(response, url, options.maxBytes);
+      return body(response, url, options.maxBytes, signal);
     } else {
       response.resume();
       if (status === 404 || status === 410) {

@@ -6,7 +6,6 @@ import { resolvePath } from './columns.js';
 import { broken, isUrl, type InputItem, type InputKind } from './item.js';
 import { isImageName, sniffFile } from './sniff.js';
 
-/** Longer lines are cut off the list as unreadable by the text tower anyway; this bounds the memory. */
 const LOOKS_LIKE_PATH = /^[^\s]+$|[/\\]/;
 
 /** Whether a line names an image: a URL, a file with an image's bytes, or what can only be meant as a path. */
@@ -21,6 +20,37 @@ async function isImageLine(line: string, resolved: string): Promise<boolean> {
   return isImageName(line) && LOOKS_LIKE_PATH.test(line);
 }
 
+/** The lines of a stream. An error of the stream ends them, and is kept. */
+export class LineReader implements AsyncIterable<string> {
+  readonly #stream: Readable;
+  /** Null while all is well. */
+  error: { readonly thrown: unknown } | null = null;
+
+  constructor(stream: Readable) {
+    this.#stream = stream;
+    stream.on('error', (thrown) => {
+      this.error ??= { thrown };
+    });
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<string, void, undefined> {
+    let isFirst = true;
+    try {
+      for await (const line of createInterface({ input: this.#stream, crlfDelay: Infinity })) {
+        yield isFirst ? line.replace(/^\uFEFF/, '') : line;
+        isFirst = false;
+      }
+    } catch (thrown) {
+      this.error ??= { thrown };
+    }
+  }
+
+  /** What became of a file that could not be read to its end: an item of its own. */
+  *broken(name: string): Generator<InputItem, void, undefined> {
+    if (this.error !== null) yield broken(name, toDiptychError(this.error.thrown, 'INPUT_UNREADABLE', name));
+  }
+}
+
 /** Items of a list: one path, URL or text per line; empty lines are skipped. */
 export async function* lineItems(
   name: string,
@@ -28,14 +58,10 @@ export async function* lineItems(
   kind: InputKind,
   listFolder: string | null,
 ): AsyncGenerator<InputItem, void, undefined> {
-  const failure: { error: unknown } = { error: null };
-  stream.on('error', (error) => {
-    failure.error = error;
-  });
+  const lines = new LineReader(stream);
   let number = 0;
-  for await (const raw of createInterface({ input: stream, crlfDelay: Infinity })) {
+  for await (const line of lines) {
     number++;
-    const line = number === 1 ? raw.replace(/^\uFEFF/, '') : raw;
     if (line.trim() === '') continue;
     const resolved = resolvePath(line.trim(), listFolder);
     if (kind === 'image' || (kind === 'auto' && (await isImageLine(line.trim(), resolved)))) {
@@ -45,5 +71,5 @@ export async function* lineItems(
       yield { name: `${name} line ${String(number)}`, cells: { text: line }, shape: 'text', text: line };
     }
   }
-  if (failure.error !== null) yield broken(name, toDiptychError(failure.error, 'INPUT_UNREADABLE', name));
+  yield* lines.broken(name);
 }

@@ -1,11 +1,21 @@
+import type { Dirent } from 'node:fs';
 import { opendir } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { mergeCursors, SortedBlock, type Cursor } from './merge-names.js';
+import { isImageName } from './sniff.js';
 import { SpillFile } from './spill-file.js';
 
 export interface Entry {
   readonly name: string;
-  readonly kind: 'file' | 'folder' | 'link';
+  /** odd: a pipe, socket or device that is named like an image; others are left out. */
+  readonly kind: 'file' | 'folder' | 'link' | 'odd';
+}
+
+function kindOf(entry: Dirent): Entry['kind'] | null {
+  if (entry.isFile()) return 'file';
+  if (entry.isDirectory()) return 'folder';
+  if (entry.isSymbolicLink()) return 'link';
+  return isImageName(entry.name) ? 'odd' : null;
 }
 
 /** Entries sorted at once: some milliseconds of the event loop. */
@@ -46,7 +56,7 @@ export class Listing {
 
   /** Throws what the file system throws for the folder, OUTPUT_FAILED for the spill file. */
   static async read(
-    folder: string,
+    folder: string | Buffer,
     scratch: string,
     limits: ListingLimits = { block: BLOCK, blocks: BLOCKS },
   ): Promise<Listing> {
@@ -63,13 +73,7 @@ export class Listing {
     try {
       for await (const entry of await opendir(folder, { bufferSize: 1024 })) {
         if (entry.name.startsWith('.')) continue;
-        const kind = entry.isDirectory()
-          ? 'folder'
-          : entry.isSymbolicLink()
-            ? 'link'
-            : entry.isFile()
-              ? 'file'
-              : null;
+        const kind = kindOf(entry);
         if (kind === null) continue;
         endings?.add(endingOf(entry.name));
         if (endings !== null && endings.size > MOST_ENDINGS) endings = null;

@@ -1,14 +1,15 @@
 import { createReadStream, existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { DiptychError, systemCode, toDiptychError } from '../errors.js';
 import { expandBraces, hasBraceRange } from './braces.js';
 import type { ColumnChoice } from './columns.js';
 import { broken, isUrl, type InputItem, type InputKind } from './item.js';
 import { lineItems } from './lines.js';
-import { isImageName, sniff, sniffFile, SNIFF_BYTES, type FileType } from './sniff.js';
+import { isStandardInput, pipeItems, streamItems } from './pipe.js';
+import { isImageName, sniffFile, SNIFF_BYTES, type FileType } from './sniff.js';
 import { sampleOfFiles } from './sample.js';
 import { csvItems, holdsImages, jsonlItems, parquetItems } from './tables.js';
 import type * as Tar from './tar.js';
@@ -24,7 +25,12 @@ export interface InputOptions {
   readonly stdin: Readable;
   /** Folder for what does not fit in memory. */
   readonly scratch: string;
+  /** Once aborted, pipes are not waited for. */
+  readonly signal?: AbortSignal;
 }
+
+/** An image that is read here must fit in memory. */
+const MOST_BYTES = 256 * 1024 ** 2;
 
 const imageItem = (file: string): InputItem => ({
   name: file,
@@ -34,7 +40,8 @@ const imageItem = (file: string): InputItem => ({
 });
 
 function missing(input: string): DiptychError {
-  return new DiptychError('INPUT_NOT_FOUND', 'no such file, folder or match', { input });
+  const hint = input.includes('\uFFFD') ? '; if its name is no UTF-8, give the folder it is in' : '';
+  return new DiptychError('INPUT_NOT_FOUND', `no such file, folder or match${hint}`, { input });
 }
 
 /** Items of the inputs that a command was given, in their order; folders and globs in the order of names. */
@@ -51,7 +58,7 @@ export async function* openInputs(
 
 async function* openInput(given: string, options: InputOptions): AsyncGenerator<InputItem, void, undefined> {
   if (given === '-') {
-    yield* openStdin(options);
+    yield* streamItems('stdin', options.stdin, options.kind, options.signal);
     return;
   }
   if (isUrl(given)) {
@@ -64,7 +71,13 @@ async function* openInput(given: string, options: InputOptions): AsyncGenerator<
     if (found.isDirectory()) {
       const listed = { path: input, dev: found.dev, ino: found.ino };
       for await (const item of openFolder(input, options)) yield { ...item, listed };
-    } else yield* openFile(input, options, true);
+    } else if (found.isFile()) {
+      yield* openFile(input, options, true);
+    } else if (isStandardInput(input)) {
+      yield* streamItems('stdin', options.stdin, options.kind, options.signal);
+    } else {
+      yield* pipeItems(input, found, options.kind, options.signal);
+    }
     return;
   }
   const { glob, isDynamicPattern } = await import('tinyglobby');
@@ -98,6 +111,8 @@ async function* openFolder(
     empty = false;
     if (!found.ok) {
       yield broken(found.file, found.error);
+    } else if (found.raw !== null) {
+      yield* namedInBytes(found.file, found.raw, options.kind);
     } else if (options.kind === 'text') {
       if (/\.txt$/i.test(found.file)) yield await textFile(found.file);
     } else if (isImageName(found.file)) {
@@ -126,9 +141,33 @@ async function* openFolder(
   }
 }
 
-async function textFile(file: string): Promise<InputItem> {
+/** A file whose name is no UTF-8: images and texts are read here, since nothing behind knows such names. */
+async function* namedInBytes(
+  file: string,
+  raw: Buffer,
+  kind: InputKind,
+): AsyncGenerator<InputItem, void, undefined> {
+  if (kind === 'text') {
+    if (/\.txt$/i.test(file)) yield await textFile(file, raw);
+  } else if (isImageName(file)) {
+    try {
+      const { size } = await stat(raw);
+      if (size > MOST_BYTES) {
+        throw new DiptychError('IMAGE_TOO_LARGE', `has ${String(size)} bytes`, { input: file });
+      }
+      yield { name: file, cells: { image_path: file }, shape: 'image', image: await readFile(raw) };
+    } catch (error) {
+      yield broken(file, toDiptychError(error, 'INPUT_UNREADABLE', file));
+    }
+  } else if (isTarName(file) || /\.parquet$/i.test(file)) {
+    const message = 'has a name that is no UTF-8; rename it';
+    yield broken(file, new DiptychError('INPUT_UNREADABLE', message, { input: file }));
+  }
+}
+
+async function textFile(file: string, raw?: Buffer): Promise<InputItem> {
   try {
-    const text = (await readFile(file, 'utf8')).trim();
+    const text = (await readFile(raw ?? file, 'utf8')).trim();
     return { name: file, cells: { text, text_path: file }, shape: 'text', text };
   } catch (error) {
     return broken(file, toDiptychError(error, 'INPUT_UNREADABLE', file), 'text');
@@ -189,34 +228,4 @@ async function firstBytes(file: string): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(chunk);
   return Buffer.concat(chunks);
-}
-
-/** A stream that begins with what was read of it already. */
-async function* rejoin(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer, void, undefined> {
-  try {
-    yield first;
-    for (;;) {
-      const next = await rest.next();
-      if (next.done === true) return;
-      yield next.value;
-    }
-  } finally {
-    await rest.return?.();
-  }
-}
-
-/** Standard input: a tar by its bytes, else lines. */
-async function* openStdin(options: InputOptions): AsyncGenerator<InputItem, void, undefined> {
-  const chunks: AsyncIterable<Buffer> = options.stdin;
-  const iterator = chunks[Symbol.asyncIterator]();
-  const first = await iterator.next();
-  if (first.done === true) return;
-  const stream = Readable.from(rejoin(first.value, iterator), { objectMode: false });
-  const type = sniff(first.value.subarray(0, SNIFF_BYTES));
-  if (type === 'tar' || type === 'gzip' || type === 'zstd') {
-    const { tarItems } = await tar();
-    yield* tarItems('stdin', stream, first.value.subarray(0, SNIFF_BYTES), options.kind);
-  } else {
-    yield* lineItems('stdin', stream, options.kind, null);
-  }
 }

@@ -1,5 +1,7 @@
-import { open } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { DiptychError } from '../errors.js';
 
 /** What the first bytes of a file say that it is. */
 export type FileType = 'image' | 'tar' | 'gzip' | 'zstd' | 'parquet' | 'npy' | 'text' | 'empty' | 'binary';
@@ -56,9 +58,18 @@ export function sniff(bytes: Uint8Array): FileType {
   return isText(bytes) ? 'text' : 'binary';
 }
 
-/** Reads the beginning of a file and tells its type. Throws what the file system throws. */
+/** What stands where a file was expected: a pipe, a socket or a device. */
+export const notRegular = (file: string): DiptychError =>
+  new DiptychError('INPUT_UNREADABLE', 'is not a regular file', { input: file });
+
+/**
+ * Reads the beginning of a file and tells its type. Throws what the file system throws, and INPUT_UNREADABLE for what is
+ * no regular file: to open a pipe that nobody writes to would never end, and there are devices that mind being opened.
+ */
 export async function sniffFile(file: string): Promise<FileType> {
-  const handle = await open(file, 'r');
+  const found = await stat(file);
+  if (!found.isFile() && !found.isDirectory()) throw notRegular(file);
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const buffer = new Uint8Array(SNIFF_BYTES);
     const { bytesRead } = await handle.read(buffer, 0, SNIFF_BYTES, 0);

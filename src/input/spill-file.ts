@@ -10,8 +10,8 @@ const LEAST_READ = 4096;
 /** Longest name that a file system gives, with its mark. */
 const LONGEST = 1024;
 
-const MARKS = { file: 'f', folder: 'd', link: 'l' } as const;
-const KINDS: Readonly<Record<string, Entry['kind']>> = { f: 'file', d: 'folder', l: 'link' };
+const MARKS = { file: 'f', folder: 'd', link: 'l', odd: 'o' } as const;
+const KINDS: Readonly<Record<string, Entry['kind']>> = { f: 'file', d: 'folder', l: 'link', o: 'odd' };
 
 interface Run {
   readonly start: number;

@@ -1,11 +1,12 @@
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
+import { pipeline } from 'node:stream';
 import type * as Hyparquet from 'hyparquet';
 import type { FileMetaData } from 'hyparquet';
 import { DiptychError, toDiptychError } from '../errors.js';
 import { chooseColumns, imageBytesColumn, recordItem, type ColumnChoice } from './columns.js';
 import { broken, type InputItem, type InputKind } from './item.js';
+import { LineReader } from './lines.js';
 
 export interface TableOptions {
   readonly kind: InputKind;
@@ -36,17 +37,17 @@ export async function* csvItems(
   options: TableOptions,
 ): AsyncGenerator<InputItem, void, undefined> {
   const { parse } = await import('csv-parse');
-  const parser = createReadStream(file).pipe(
-    parse({
-      delimiter,
-      bom: true,
-      relax_column_count: true,
-      skip_empty_lines: true,
-      relax_quotes: true,
-      // Captions in tab-separated files hold bare quotation marks; nobody quotes there.
-      quote: delimiter === '\t' ? null : '"',
-    }),
-  );
+  const parser = parse({
+    delimiter,
+    bom: true,
+    relax_column_count: true,
+    skip_empty_lines: true,
+    relax_quotes: true,
+    // Captions in tab-separated files hold bare quotation marks; nobody quotes there.
+    quote: delimiter === '\t' ? null : '"',
+  });
+  // Errors of reading reach the parser by this alone; they are told where its rows are taken.
+  pipeline(createReadStream(file), parser, () => undefined);
   const rows: AsyncIterable<string[]> = parser;
   const folder = path.dirname(file);
   let names: string[] | null = null;
@@ -84,21 +85,17 @@ export async function* jsonlItems(
   file: string,
   options: TableOptions,
 ): AsyncGenerator<InputItem, void, undefined> {
-  const stream = createReadStream(file);
-  const failure: { error: unknown } = { error: null };
-  stream.on('error', (error) => {
-    failure.error = error;
-  });
+  const lines = new LineReader(createReadStream(file));
   const folder = path.dirname(file);
   let columns: ColumnChoice | null = null;
   let number = 0;
-  for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) {
+  for await (const line of lines) {
     number++;
     if (line.trim() === '') continue;
     const where = `${file} line ${String(number)}`;
     let value: unknown;
     try {
-      value = JSON.parse(number === 1 ? line.replace(/^\uFEFF/, '') : line);
+      value = JSON.parse(line);
     } catch (cause) {
       const error = new DiptychError('INPUT_UNREADABLE', 'is not JSON', { cause, input: where });
       yield broken(where, error, options.kind === 'text' ? 'text' : 'image');
@@ -116,7 +113,7 @@ export async function* jsonlItems(
       );
     }
   }
-  if (failure.error !== null) yield broken(file, toDiptychError(failure.error, 'INPUT_UNREADABLE', file));
+  yield* lines.broken(file);
 }
 
 /** Columns of bytes that are not said to be text. */

@@ -3,13 +3,16 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DiptychError, toDiptychError } from '../errors.js';
 import { Listing } from './listing.js';
-import { isImageName } from './sniff.js';
+import { RawNames } from './raw-names.js';
+import { isImageName, notRegular } from './sniff.js';
 
 /** A file below a folder, or a folder that could not be listed. */
 export type Found =
   | {
       readonly ok: true;
       readonly file: string;
+      /** The path in bytes where it is no UTF-8: `file` does not lead there then. */
+      readonly raw: Buffer | null;
       /** Whether an entry of that name lies in the same folder. */
       readonly beside: (name: string) => boolean | Promise<boolean>;
     }
@@ -25,9 +28,10 @@ async function* walkNamedLikeImage(
   folder: string,
   options: WalkOptions,
   above: readonly string[],
+  raw: Buffer | null,
 ): AsyncGenerator<Found, void, undefined> {
   let empty = true;
-  for await (const found of walk(folder, options, above)) {
+  for await (const found of walk(folder, options, above, raw)) {
     empty = false;
     yield found;
   }
@@ -40,20 +44,23 @@ async function* walkNamedLikeImage(
 /**
  * All files below a folder. Names are in code unit order on every platform and file system, so that a run can be taken
  * up again; those of a large folder wait in a file (see {@link Listing}), not in memory. Links are followed, but not round in circles; names that begin
- * with a dot are left out. A folder that cannot be read is reported in its place. Throws OUTPUT_FAILED where the names
+ * with a dot are left out. A folder that cannot be read is reported in its place, and so is a pipe, socket or device that
+ * is named like an image. Throws OUTPUT_FAILED where the names
  * of a large folder find no room.
  */
 export async function* walk(
   folder: string,
   options: WalkOptions = { scratch: tmpdir() },
   above: readonly string[] = [],
+  raw: Buffer | null = null,
 ): AsyncGenerator<Found, void, undefined> {
   let listing: Listing;
   let here: string;
   try {
-    here = await realpath(folder);
+    // Latin-1 keeps every byte of a path apart.
+    here = await realpath(raw ?? folder, 'latin1');
     if (above.includes(here)) return;
-    listing = await Listing.read(folder, options.scratch);
+    listing = await Listing.read(raw ?? folder, options.scratch);
   } catch (error) {
     if (error instanceof DiptychError) throw error;
     yield { ok: false, file: folder, error: toDiptychError(error, 'INPUT_UNREADABLE', folder) };
@@ -66,17 +73,25 @@ export async function* walk(
       () => true,
       () => false,
     );
+  const names = new RawNames(folder, raw);
   for await (const entry of listing.entries()) {
     const file = path.join(folder, entry.name);
-    if (entry.kind === 'file') {
-      yield { ok: true, file, beside };
-    } else if (entry.kind === 'folder') {
-      yield* isImageName(entry.name) ? walkNamedLikeImage(file, options, below) : walk(file, options, below);
-    } else {
-      const target = await stat(file).catch(() => null);
-      if (target?.isDirectory() === true) yield* walk(file, options, below);
+    const bytes = names.isRaw(entry.name) ? await names.pathOf(entry.name) : null;
+    let kind = entry.kind;
+    if (kind === 'link') {
+      const target = await stat(bytes ?? file).catch(() => null);
       // A link to nowhere is an input that does not exist: the decoder says so.
-      else if (target === null || target.isFile()) yield { ok: true, file, beside };
+      if (target === null || target.isFile()) kind = 'file';
+      else kind = target.isDirectory() ? 'folder' : 'odd';
+    }
+    if (kind === 'file') {
+      yield { ok: true, file, raw: bytes, beside };
+    } else if (kind === 'odd') {
+      if (isImageName(entry.name)) yield { ok: false, file, error: notRegular(file) };
+    } else if (entry.kind === 'folder' && isImageName(entry.name)) {
+      yield* walkNamedLikeImage(file, options, below, bytes);
+    } else {
+      yield* walk(file, options, below, bytes);
     }
   }
 }

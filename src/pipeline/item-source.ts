@@ -14,6 +14,8 @@ export interface SourceOptions extends InputOptions {
   /** Fetches at once, and what they are allowed. */
   readonly concurrency: number;
   readonly timeoutMs: number;
+  /** Larger answers are refused; null: the fetcher's own limit. */
+  readonly maxBytes: number | null;
   readonly allowPrivateUrls: boolean;
   readonly signal?: AbortSignal;
 }
@@ -34,11 +36,12 @@ async function fetched(item: InputItem, options: SourceOptions): Promise<InputIt
   const { image } = item;
   if (typeof image !== 'string' || !isUrl(image)) return item;
   const { fetchBytes, FETCH_DEFAULTS } = await import('../input/fetch.js');
-  const { timeoutMs, allowPrivateUrls, signal } = options;
+  const { timeoutMs, maxBytes, allowPrivateUrls, signal } = options;
   try {
     const bytes = await fetchBytes(image, {
       ...FETCH_DEFAULTS,
       timeoutMs,
+      ...(maxBytes === null ? {} : { maxBytes }),
       allowPrivate: allowPrivateUrls,
       ...(signal === undefined ? {} : { signal }),
     });

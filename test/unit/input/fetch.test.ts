@@ -28,6 +28,10 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
     response.writeHead(200, { 'content-length': '100' });
     response.write('short');
     setTimeout(() => response.destroy(), 10);
+  } else if (url === '/drip') {
+    // As HTTP/1.0 has it: the end of the connection is the end of the answer.
+    response.useChunkedEncodingByDefault = false;
+    response.writeHead(200, { connection: 'close' }).write('a piece');
   }
   // "/silent" never answers.
 }
@@ -68,9 +72,13 @@ describe('fetchBytes', () => {
     ['/large', 'IMAGE_TOO_LARGE', /larger than 500000/],
     ['/endless', 'IMAGE_TOO_LARGE', /larger than 500000/],
     ['/silent', 'INPUT_UNREADABLE', /within 0.3 s/],
+    ['/drip', 'INPUT_UNREADABLE', /within 0.3 s/],
     ['/cut', 'INPUT_UNREADABLE', /aborted|hang up|reset/],
   ])('%s is a %s', async (path, code, message) => {
-    const failed = get(path, { maxBytes: 500_000, timeoutMs: path === '/silent' ? 300 : 2000 });
+    const failed = get(path, {
+      maxBytes: 500_000,
+      timeoutMs: ['/silent', '/drip'].includes(path) ? 300 : 2000,
+    });
     await expect(failed).rejects.toMatchObject({ code, input: `${base}${path}` });
     await expect(failed).rejects.toThrow(message);
   });
