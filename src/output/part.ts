@@ -58,6 +58,7 @@ class NpyPart implements PartWriter {
   readonly #options: PartOptions;
   readonly #files = new Map<Tower, AtomicFile>();
   readonly #cells: Cells[] = [];
+  #metadata: AtomicFile | null = null;
 
   constructor(options: PartOptions) {
     this.#options = options;
@@ -98,6 +99,7 @@ class NpyPart implements PartWriter {
       await file.patch(npyHeader(this.#type, [this.rows, ...shape]), 0);
     }
     const metadata = await AtomicFile.create(partFiles(this.#options.folder, this.#options.part).metadata);
+    this.#metadata = metadata;
     const { parquetBytes } = await parquet();
     await metadata.append(parquetBytes(this.#cells));
     const files = [...this.#files.values(), metadata];
@@ -107,6 +109,7 @@ class NpyPart implements PartWriter {
 
   async discard(): Promise<void> {
     for (const file of this.#files.values()) await file.discard();
+    await this.#metadata?.discard();
   }
 }
 
@@ -115,6 +118,7 @@ class JoinedPart implements PartWriter {
   readonly #options: PartOptions;
   readonly #format: 'parquet' | 'jsonl';
   readonly #rows: PartRow[] = [];
+  #file: AtomicFile | null = null;
 
   constructor(options: PartOptions, format: 'parquet' | 'jsonl') {
     this.#options = options;
@@ -137,6 +141,7 @@ class JoinedPart implements PartWriter {
 
   async commit(shapes: ReadonlyMap<Tower, RowShape>): Promise<string[]> {
     const file = await AtomicFile.create(joinedFile(this.#options.folder, this.#options.part, this.#format));
+    this.#file = file;
     if (this.#format === 'parquet') {
       const vectors = inOrder(shapes).map(([tower, shape]) => ({
         name: vectorColumn(tower),
@@ -157,8 +162,8 @@ class JoinedPart implements PartWriter {
     return [file.file];
   }
 
-  discard(): Promise<void> {
-    return Promise.resolve();
+  async discard(): Promise<void> {
+    await this.#file?.discard();
   }
 }
 

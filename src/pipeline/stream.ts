@@ -35,11 +35,13 @@ function parse(item: unknown, index: number): Item {
 }
 
 /**
- * Yields from several generators as they come; ends them all when one fails or the consumer leaves. Not by Promise.race:
- * every call of it leaves a reaction, and with it a batch, on the promise of a generator that has nothing to give.
+ * Yields from several generators as they come; ends them all when one fails or the consumer leaves: `release` then lets
+ * those go on that wait for something. Not by Promise.race: every call of it leaves a reaction, and with it a batch, on
+ * the promise of a generator that has nothing to give.
  */
 async function* merge<T>(
   generators: readonly AsyncGenerator<T, void, undefined>[],
+  release: () => void,
 ): AsyncGenerator<T, void, undefined> {
   type From = AsyncGenerator<T, void, undefined>;
   const waiting = new Map<From, Promise<void>>();
@@ -76,6 +78,7 @@ async function* merge<T>(
       }
     }
   } finally {
+    release();
     await Promise.all(waiting.values());
     await Promise.allSettled([...waiting.keys()].map((generator) => generator.return()));
   }
@@ -132,12 +135,10 @@ export async function* embedStream(
       yield { kind: 'text', ...batch };
   };
   void pump();
-  try {
-    yield* merge([imageBatches(), textBatches()]);
-  } finally {
+  yield* merge([imageBatches(), textBatches()], () => {
     images.end();
     texts.end();
-  }
+  });
 }
 
 /** Starts `work` once the source has an item; yields nothing for an empty source. */
