@@ -11,6 +11,7 @@ import { embedImages } from './pipeline/images.js';
 import type { StageClock } from './pipeline/stage-clock.js';
 import { embedStream, type EmbeddedBatch, type StreamItem } from './pipeline/stream.js';
 import { embedTexts } from './pipeline/texts.js';
+import type { Tuning } from './pipeline/image-tuner.js';
 import { Towers, type OpenChoices } from './pipeline/towers.js';
 import type { StageSeconds } from './pipeline/types.js';
 import type { Captions } from './tasks/caption.js';
@@ -90,8 +91,8 @@ export class Model implements AsyncDisposable {
     return this.stages.seconds;
   }
 
-  /** Batch size and threads for images: as given, or as measured so far. */
-  get tuning(): { readonly batchSize: number; readonly threads: number; readonly workers: number } {
+  /** Batch size, encoder threads and sessions, and decode threads for images: as given, or as measured so far. */
+  get tuning(): Tuning {
     return this.#towers.tuning;
   }
 

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "base/cores.hpp"
+#include "base/heap.hpp"
 #include "bind/args.hpp"
 #include "bind/exports.hpp"
 #include "bind/throw.hpp"
@@ -21,6 +22,12 @@ Napi::String text(Napi::Env env, std::string_view value) {
 Napi::Value available_cores(const Napi::CallbackInfo& info) {
   const Args args(info, "availableCores", 0);
   return Napi::Number::New(info.Env(), static_cast<double>(base::available_cores()));
+}
+
+Napi::Value keep_large_blocks_apart(const Napi::CallbackInfo& info) {
+  const Args args(info, "keepLargeBlocksApart", 1);
+  base::keep_large_blocks_apart(args.boolean(0, "apart"));
+  return info.Env().Undefined();
 }
 
 Napi::Value cpu_info(const Napi::CallbackInfo& info) {
@@ -62,6 +69,8 @@ void require_kernels(Napi::Env env) {
 void export_cpu(Napi::Env env, Napi::Object exports) {
   exports.Set("availableCores", Napi::Function::New(env, available_cores, "availableCores"));
   exports.Set("cpuInfo", Napi::Function::New(env, cpu_info, "cpuInfo"));
+  exports.Set("keepLargeBlocksApart",
+              Napi::Function::New(env, keep_large_blocks_apart, "keepLargeBlocksApart"));
 }
 
 }  // namespace diptych::bind

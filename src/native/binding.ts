@@ -22,6 +22,11 @@ export interface NativeBinding
   cpuInfo(): CpuInfo;
   /** Cores this process may use: the least of affinity and the cgroup's quota, at least 1. */
   availableCores(): number;
+  /**
+   * While `apart`, blocks of a megabyte and more are mapped on their own and go back to the system once freed;
+   * ending it gives the heap's free memory back too. Does nothing where the C library is not glibc.
+   */
+  keepLargeBlocksApart(apart: boolean): void;
   /** Loads a shared library for good, symbols global. Returns null, or the loader's message. */
   preloadLibrary(path: string): string | null;
 }

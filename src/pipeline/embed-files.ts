@@ -3,6 +3,7 @@ import type { InputItem } from '../input/item.js';
 import { checkThere, shapeOf } from '../input/item.js';
 import type { OutputFormat, Tower } from '../output/layout.js';
 import { writeRun, type DonePart, type RunIdentity, type RunState, type Shape } from '../output/run-file.js';
+import type { Tuning } from './image-tuner.js';
 import { OpenPart, type FailureLine, type Slot } from './open-part.js';
 import { prepareFolder, type Existing } from './output-folder.js';
 import { PartPlan } from './part-plan.js';
@@ -20,7 +21,7 @@ export interface Embedder {
   /** Its stages' clock: reading and writing are added to it. */
   readonly stages: StageClock;
   /** Batch size and threads, once the run has measured them. */
-  readonly tuning?: Readonly<Record<string, number>>;
+  readonly tuning?: Tuning;
 }
 
 export interface EmbedFilesOptions {
@@ -287,7 +288,7 @@ class Run {
       dim: this.#dim,
       seconds: spent,
       encoder: utilisation(stages, seconds),
-      ...(tuning === undefined ? {} : { tuning }),
+      ...(tuning === undefined ? {} : { tuning: { ...tuning } }),
       rowsPerSecond: rate(this.#rows),
       imagesPerSecond: rate(this.#imageRows),
       failuresBytes: this.#failuresBytes,
@@ -343,12 +344,12 @@ function utilisation({ encoders }: StageClock, total: number): RunState['encoder
   const used = Object.entries(encoders).filter(([, { seconds }]) => seconds > 0);
   const round = (value: number): number => Math.round(value * 1000) / 1000;
   return Object.fromEntries(
-    used.map(([tower, { seconds, sessions }]) => [
+    used.map(([tower, { seconds, fullSeconds, sessions }]) => [
       tower,
       {
         seconds: round(seconds),
         sessions,
-        utilisation: total > 0 ? round(Math.min(1, seconds / total / sessions)) : 0,
+        utilisation: total > 0 ? round(Math.min(1, fullSeconds / total)) : 0,
       },
     ]),
   );

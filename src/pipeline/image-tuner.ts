@@ -1,14 +1,22 @@
-/** Ways to run the image pipeline, in the order in which they are tried; the first is what it starts with. */
+import type { EncoderLayout } from '../session/tower-session.js';
+
+/** Ways to run the image pipeline, in the order in which they are tried. */
 export interface TunerChoices {
   /** Images per encoder run. */
   readonly batches: readonly number[];
-  /** Threads of the encoder with threads of the decoders. */
+  /** What is open at the start: best for the first images, not for many. */
+  readonly start: Layout;
+  /** Threads and sessions of the encoder with threads of the decoders; the first stays where no other is clearly better. */
   readonly layouts: readonly Layout[];
 }
 
-export interface Layout {
-  readonly threads: number;
+export interface Layout extends EncoderLayout {
   readonly workers: number;
+}
+
+/** What a model runs with. */
+export interface Tuning extends Layout {
+  readonly batchSize: number;
 }
 
 /** Runs per batch size: the first is not counted, since the encoder lays out its memory in it. */
@@ -16,6 +24,8 @@ const RUNS_PER_BATCH = 4;
 /** Longest time spent on batch sizes, and the time each layout gets. */
 const BATCHES_MS = 3000;
 const LAYOUT_MS = 1000;
+/** A run that has kept the encoder busy for so long is a long one. */
+const LONG_MS = 1000;
 /** Less than this is noise: what is there already stays. */
 const WORTH = 0.95;
 /**
@@ -37,24 +47,25 @@ interface Trial {
 export class ImageTuner {
   readonly #batches: readonly number[];
   readonly #layouts: readonly Layout[];
-  readonly #onLayout: (layout: Layout) => void;
+  readonly #onLayout: (layout: Layout) => Promise<void>;
   readonly #trials: Trial[];
   #batch = 0;
-  #batchMs = 0;
-  #layout = 0;
-  #state: 'batches' | 'layouts' | 'done';
+  #encoderMs = 0;
+  #layout: Layout;
+  #state: 'batches' | 'wait' | 'layouts' | 'done';
   #layoutBegan: number | null = null;
   #layoutRows = 0;
+  #changing = false;
   readonly #rates: number[] = [];
 
-  /** `onLayout` is told when other encoder threads are wanted. */
-  constructor(choices: TunerChoices, onLayout: (layout: Layout) => void = () => undefined) {
+  /** `onLayout` is told when the encoder is wanted in another layout, and resolves once it is. */
+  constructor(choices: TunerChoices, onLayout: (layout: Layout) => Promise<void> = () => Promise.resolve()) {
     this.#batches = choices.batches;
     this.#layouts = choices.layouts;
     this.#onLayout = onLayout;
     this.#trials = choices.batches.map(() => ({ runs: 0, bestMs: Infinity }));
-    this.#state = choices.batches.length > 1 ? 'batches' : 'layouts';
-    if (this.#state === 'layouts' && choices.layouts.length < 2) this.#state = 'done';
+    this.#layout = choices.start;
+    this.#state = choices.batches.length > 1 ? 'batches' : this.#waitOrDone();
   }
 
   get batchSize(): number {
@@ -67,7 +78,7 @@ export class ImageTuner {
   }
 
   get layout(): Layout {
-    return this.#layouts[this.#layout] ?? { threads: 1, workers: 1 };
+    return this.#layout;
   }
 
   get settled(): boolean {
@@ -76,20 +87,24 @@ export class ImageTuner {
 
   /** Tells of a batch that has been through the encoder. */
   encoded(rows: number, milliseconds: number, nowMs: number = performance.now()): void {
+    this.#encoderMs += milliseconds;
     if (this.#state === 'batches') this.#encodedBatch(rows, milliseconds);
+    if (this.#state === 'wait' && this.#encoderMs >= LONG_MS) this.#beginLayouts();
     else if (this.#state === 'layouts') this.#encodedLayout(rows, nowMs);
   }
 
   #encodedBatch(rows: number, milliseconds: number): void {
-    this.#batchMs += milliseconds;
     const trial = this.#trials[this.#batches.indexOf(rows)];
     // Batches with failures in them, and the last of a call, are smaller than what is tried.
     if (trial !== undefined && ++trial.runs > 1) {
       trial.bestMs = Math.min(trial.bestMs, (milliseconds + HAND_OVER_MS) / rows);
     }
     const enough = (this.#trials[this.#batch]?.runs ?? 0) >= RUNS_PER_BATCH;
-    const last = this.#batch + 1 === this.#batches.length;
-    if (this.#batchMs >= BATCHES_MS || (enough && last)) this.#endBatches();
+    const { bestMs } = this.#trials[this.#batch] ?? { bestMs: Infinity };
+    // Handing over costs next to nothing here: a larger batch could only take more memory.
+    const dear = HAND_OVER_MS / this.batchSize > (1 - WORTH) * bestMs;
+    const last = !dear || this.#batch + 1 === this.#batches.length;
+    if (this.#encoderMs >= BATCHES_MS || (enough && last)) this.#endBatches();
     else if (enough) this.#batch++;
   }
 
@@ -99,11 +114,22 @@ export class ImageTuner {
       if (bestMs < (this.#trials[best]?.bestMs ?? Infinity) * WORTH) best = at;
     });
     this.#batch = best;
+    this.#state = this.#waitOrDone();
+  }
+
+  #waitOrDone(): 'wait' | 'done' {
+    const [first, ...others] = this.#layouts;
+    return others.length === 0 && (first === undefined || isSame(first, this.#layout)) ? 'done' : 'wait';
+  }
+
+  #beginLayouts(): void {
+    this.#take(0);
     this.#state = this.#layouts.length > 1 ? 'layouts' : 'done';
   }
 
   #encodedLayout(rows: number, nowMs: number): void {
-    // Time runs from the first batch under a layout, so that opening a session is not counted against it.
+    if (this.#changing) return;
+    // Time runs from the first batch under a layout.
     if (this.#layoutBegan === null) {
       this.#layoutBegan = nowMs;
       this.#layoutRows = 0;
@@ -126,9 +152,19 @@ export class ImageTuner {
     this.#state = 'done';
   }
 
-  #take(layout: number): void {
-    const before = this.layout;
-    this.#layout = layout;
-    if (this.layout.threads !== before.threads) this.#onLayout(this.layout);
+  #take(at: number): void {
+    const before = this.#layout;
+    this.#layout = this.#layouts[at] ?? before;
+    const { threads, sessions } = this.#layout;
+    if (threads === before.threads && sessions === before.sessions) return;
+    // What the old sessions still encode, and the time that the new ones take to open, does not count.
+    this.#changing = true;
+    void this.#onLayout(this.#layout).finally(() => {
+      this.#changing = false;
+    });
   }
+}
+
+function isSame(a: Layout, b: Layout): boolean {
+  return a.sessions === b.sessions && a.threads === b.threads && a.workers === b.workers;
 }

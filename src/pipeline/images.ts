@@ -16,7 +16,7 @@ import type { Failure, Indexed, Notice, RowBatch } from './types.js';
  * event loop is slow to see that one is done.
  */
 const DECODE_AHEAD = 3;
-/** Batches at each encoder: one running, one waiting, so that it never idles between runs. */
+/** Batches at each session: one running, one waiting, so that it never idles between runs. */
 const ENCODE_AHEAD = 2;
 
 export interface ImageTower {
@@ -24,8 +24,8 @@ export interface ImageTower {
   readonly spec: NativeSpec;
   readonly options: NativeImageOptions;
   readonly session: () => Promise<SessionHost>;
-  /** Sessions behind `session`: each is given work of its own. */
-  readonly sessions: number;
+  /** Sessions behind `session` now: each is given work of its own. */
+  readonly sessions: () => number;
   /** Batch size and decode threads, and who is told how long the encoder took. */
   readonly tuner: ImageTuner;
   /** Input buffers, kept from call to call: their pages are dear to come by. */
@@ -66,10 +66,9 @@ export async function* embedImages(
   const slot = 3 * height * width;
   const bytesPer = type === 'float32' ? 4 : type === 'float16' ? 2 : 1;
   const { tuner, clock, sessions } = tower;
-  const decodeAhead = DECODE_AHEAD + sessions - 1;
-  const encodeAhead = ENCODE_AHEAD * sessions;
+  const decodeAhead = (): number => DECODE_AHEAD + sessions() - 1;
+  const encodeAhead = (): number => ENCODE_AHEAD * sessions();
   const pool = tower.buffers;
-  pool.keep(decodeAhead + encodeAhead + 1);
 
   const view = (buffer: ArrayBuffer, rows: number): Decoded['pixels'] =>
     type === 'float32'
@@ -80,6 +79,7 @@ export async function* embedImages(
 
   const decode = async (items: readonly Indexed<ImageBytes>[]): Promise<Decoded> => {
     const done = clock.start('preprocess', 'image', items.length);
+    pool.keep(decodeAhead() + encodeAhead() + 1);
     const buffer = pool.take(slot * Math.max(items.length, tuner.batchSize) * bytesPer);
     const pixels = view(buffer, items.length);
     const cancel = new Int32Array(1);
@@ -149,7 +149,7 @@ export async function* embedImages(
       )
       .finally(done);
     for (const buffer of result.returned) pool.give(buffer);
-    clock.encoded('image', result.milliseconds, sessions);
+    clock.encoded('image', result.milliseconds, sessions());
     tuner.encoded(rows, result.milliseconds);
     const output = result.outputs[tower.graph.output];
     return finishRows(output, rows, decoded, tower.normalize);

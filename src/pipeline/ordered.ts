@@ -27,17 +27,18 @@ interface Flow<R> {
 }
 
 /**
- * Maps a source through `work`, at most `limit` items at once, and yields the results in the source's order.
+ * Maps a source through `work`, at most `limit` items at once (a function is asked anew), and yields the results in the source's order.
  * The source is pulled while results wait to be taken, never more than `limit` ahead. When the consumer stops
  * early or something fails, the work in flight is waited for, so that no buffer is freed under a running call.
  */
 export async function* mapOrdered<T, R>(
   source: AsyncIterable<T> | Iterable<T>,
-  limit: number,
+  limit: number | (() => number),
   work: (item: T) => Promise<R>,
   signal?: AbortSignal,
 ): AsyncGenerator<R, void, undefined> {
   throwIfAborted(signal);
+  const most = typeof limit === 'number' ? () => limit : limit;
   const flow: Flow<R> = { started: [], ended: false, failure: null, wake: () => undefined };
   const changed = (): Promise<void> =>
     new Promise((resolve) => {
@@ -62,7 +63,7 @@ export async function* mapOrdered<T, R>(
         result.catch(() => undefined);
         flow.started.push(result);
         wake();
-        while (flow.started.length >= limit && !isStopped()) await changed();
+        while (flow.started.length >= most() && !isStopped()) await changed();
         if (isStopped()) break;
       }
     } catch (error) {

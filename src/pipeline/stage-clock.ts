@@ -24,8 +24,11 @@ interface Busy {
 
 /** Time inside one tower's encoders. */
 export interface EncoderTime {
+  /** Of all sessions together. */
   seconds: number;
-  /** Sessions that shared the work. */
+  /** In which all of them were at work, taken together: the sum of each run's share of them. */
+  fullSeconds: number;
+  /** Sessions that shared the work last. */
   sessions: number;
 }
 
@@ -36,8 +39,8 @@ export interface EncoderTime {
 export class StageClock {
   readonly seconds: StageSeconds = { read: 0, preprocess: 0, tokenize: 0, encode: 0, write: 0 };
   readonly encoders: Record<'image' | 'text', EncoderTime> = {
-    image: { seconds: 0, sessions: 1 },
-    text: { seconds: 0, sessions: 1 },
+    image: { seconds: 0, fullSeconds: 0, sessions: 1 },
+    text: { seconds: 0, fullSeconds: 0, sessions: 1 },
   };
   /** Told of every piece of work once it is done. */
   onSpan: ((span: StageSpan) => void) | null = null;
@@ -72,6 +75,7 @@ export class StageClock {
   encoded(kind: 'image' | 'text', milliseconds: number, sessions = 1): void {
     const time = this.encoders[kind];
     time.seconds += milliseconds / 1000;
+    time.fullSeconds += milliseconds / 1000 / sessions;
     time.sessions = sessions;
   }
 }

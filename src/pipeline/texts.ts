@@ -17,8 +17,10 @@ export interface TextTower {
   readonly plan: TextPlan;
   readonly tokenizer: TextEncoding;
   readonly session: () => Promise<SessionHost>;
-  /** Sessions behind `session`: each is given work of its own. */
-  readonly sessions: number;
+  /** Sessions behind `session` now: each is given work of its own. */
+  readonly sessions: () => number;
+  /** Told of a window of so many texts: many deserve more sessions. */
+  readonly onWindow?: (texts: number) => void;
   /** Sequences are padded to a multiple of this, so that few shapes reach the encoder. */
   readonly lengthStep: number;
   readonly batchSize: number;
@@ -64,6 +66,7 @@ async function embedWindow(
   tower.session().catch(() => undefined);
   const done = tower.clock.start('tokenize', 'text', texts.length);
   const tokens = await tower.tokenizer.encode(texts, tower.longText).finally(done);
+  tower.onWindow?.(texts.length);
   const encoded = await encodeSequences(tower, texts, sequencesOf(tokens), signal);
   return scatter(window, rowOf, encoded, tokens);
 }
@@ -86,7 +89,6 @@ async function encodeSequences(
 ): Promise<Encoded> {
   const rows = texts.length;
   const order = sequences.sort((a, b) => a.length - b.length);
-  const session = await tower.session();
   let data = new Float32Array(0);
   let dim = 0;
   let vectors = 1;
@@ -98,6 +100,7 @@ async function encodeSequences(
     const longest = batch.reduce((most, { length }) => Math.max(most, length), 1);
     const { graph, plan, clock, sessions } = tower;
     const feeds = textFeeds(graph, plan, batch, paddedLength(graph, plan, longest, tower.lengthStep));
+    const session = await tower.session();
     const done = clock.start('encode', 'text', batch.length);
     const result = await session
       .run(feeds, {
@@ -107,7 +110,7 @@ async function encodeSequences(
         idle: graph.idle,
       })
       .finally(done);
-    clock.encoded('text', result.milliseconds, sessions);
+    clock.encoded('text', result.milliseconds, sessions());
     const indices = batch.map((_, at) => at);
     const inputs = batch.map(({ row }) => preview(texts[row] ?? ''));
     const finished = finishRows(
@@ -120,7 +123,7 @@ async function encodeSequences(
   };
   for await (const { batch, result } of mapOrdered(
     groupBy(order, tower.batchSize),
-    2 * tower.sessions,
+    () => 2 * tower.sessions(),
     encode,
     signal,
   )) {

@@ -1,6 +1,6 @@
 import { DiptychError } from '../errors.js';
 import { toNativeSpec } from '../image/preprocess.js';
-import type { ModelDescription } from '../models/card.js';
+import type { GraphPlan, ModelDescription } from '../models/card.js';
 import type { NativeImageOptions } from '../native/image-binding.js';
 import type { ResolvedModelOptions } from '../options.js';
 import { CUDA_LENGTH_STEP } from '../session/buckets.js';
@@ -8,14 +8,16 @@ import { TowerSession } from '../session/tower-session.js';
 import { TokenizerThread } from '../text/tokenizer-thread.js';
 import { BufferPool } from './buffer-pool.js';
 import type { ImageTower } from './images.js';
-import type { ImageTuner } from './image-tuner.js';
+import type { ImageTuner, Tuning } from './image-tuner.js';
 import { StageClock } from './stage-clock.js';
 import type { TextTower } from './texts.js';
-import { openTuner } from './tuner-choices.js';
+import { graphAndMemory, openTuner, sessionsWorth } from './tuner-choices.js';
 
 /** Texts per encoder run; on a GPU, one of the sizes that its sessions see. */
 const TEXT_BATCH = 32;
 const CUDA_TEXT_BATCH = 128;
+/** A window of so many texts is a long run's: its encoder's threads are shared among sessions. */
+const MANY_TEXTS = 512;
 /** Sequences are padded to a multiple of this on the CPU, where a new shape costs nothing. */
 const LENGTH_STEP = 4;
 
@@ -34,6 +36,7 @@ export class Towers {
   readonly #tokenizer: TokenizerThread;
   readonly #buffers = new BufferPool();
   #tuner: ImageTuner | null = null;
+  #areTextThreadsShared = false;
   /** What each stage has done so far. */
   readonly clock = new StageClock();
 
@@ -50,10 +53,10 @@ export class Towers {
   }
 
   /** Batch size and threads for images: as given, or as measured so far. */
-  get tuning(): { readonly batchSize: number; readonly threads: number; readonly workers: number } {
+  get tuning(): Tuning {
     const { threads, workers } = this.#options;
     return this.#tuner === null
-      ? { batchSize: 1, threads, workers }
+      ? { batchSize: 1, sessions: 1, threads, workers }
       : { batchSize: this.#tuner.batchSize, ...this.#tuner.layout };
   }
 
@@ -75,7 +78,7 @@ export class Towers {
       spec,
       options: this.#imageOptions(),
       session: () => session.get(),
-      sessions: session.devices.length,
+      sessions: () => session.sessions,
       buffers: this.#buffers,
       tuner: (this.#tuner ??= openTuner(image.graph, spec, session, this.#options, this.#open)),
       normalize,
@@ -106,13 +109,25 @@ export class Towers {
       plan: text.plan,
       tokenizer: this.#tokenizer,
       session: () => session.get(),
-      sessions: session.devices.length,
+      sessions: () => session.sessions,
+      onWindow: (texts) => {
+        if (texts >= MANY_TEXTS) this.#shareTextThreads(session, text.graph);
+      },
       lengthStep: cuda ? CUDA_LENGTH_STEP : LENGTH_STEP,
       batchSize: batchSize !== 'auto' ? batchSize : cuda ? CUDA_TEXT_BATCH : TEXT_BATCH,
       normalize,
       longText,
       clock: this.clock,
     };
+  }
+
+  #shareTextThreads(session: TowerSession, graph: GraphPlan): void {
+    if (this.#areTextThreadsShared || session === this.#sessions.image || session.devices[0] !== 'cpu')
+      return;
+    this.#areTextThreadsShared = true;
+    const { graphBytes, memoryBytes } = graphAndMemory(graph);
+    const { threads } = this.#options;
+    void session.retune({ sessions: sessionsWorth(threads, graphBytes, memoryBytes), threads });
   }
 
   #imageOptions(): NativeImageOptions {

@@ -5,9 +5,9 @@ interface Member {
   pending: number;
 }
 
-/** Several sessions of one graph (a GPU each) as one: each run goes to the one with the least to do. */
+/** Several sessions of one graph (a GPU each, or a share of the cores) as one: each run goes to the one with the least to do. */
 export class SessionGroup implements SessionHost {
-  readonly #members: readonly Member[];
+  readonly #members: Member[];
 
   constructor(hosts: readonly [SessionHost, ...SessionHost[]]) {
     this.#members = hosts.map((host) => ({ host, pending: 0 }));
@@ -17,6 +17,15 @@ export class SessionGroup implements SessionHost {
 
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
+
+  get size(): number {
+    return this.#members.length;
+  }
+
+  /** Takes in another session of the same graph, which gets the next run. */
+  add(host: SessionHost): void {
+    this.#members.push({ host, pending: 0 });
+  }
 
   async run(feeds: Readonly<Record<string, HostTensor>>, options: RunOptions): Promise<SessionResult> {
     const member = this.#members.reduce((least, other) => (other.pending < least.pending ? other : least));

@@ -13,12 +13,21 @@ export interface TowerOptions {
   readonly onWarning: (message: string) => void;
 }
 
+/** How the CPU runs a graph: `sessions` side by side, each with its copy of the weights and its share of `threads`. */
+export interface EncoderLayout {
+  readonly sessions: number;
+  /** Encoder threads of all sessions together; a multiple of `sessions`. */
+  readonly threads: number;
+}
+
 /** The session of one graph, opened at first use and kept; a failed opening is tried again at the next use. */
 export class TowerSession {
   readonly #file: string;
   readonly #options: TowerOptions;
-  #threads: number;
-  #opening: Promise<SessionHost> | null = null;
+  #layout: EncoderLayout;
+  #opening: Promise<SessionGroup> | null = null;
+  /** What has come of `opening`. */
+  #group: SessionGroup | null = null;
   #devices: Devices | null = null;
   #retuning: Promise<void> | null = null;
   #closed = false;
@@ -26,52 +35,75 @@ export class TowerSession {
   constructor(file: string, options: TowerOptions) {
     this.#file = file;
     this.#options = options;
-    this.#threads = options.threads;
+    this.#layout = { sessions: 1, threads: options.threads };
   }
 
   get(): Promise<SessionHost> {
     if (this.#closed)
       return Promise.reject(new DiptychError('CLOSED', 'the model was closed', { input: this.#file }));
-    this.#opening ??= this.#open().catch((error: unknown) => {
-      this.#opening = null;
-      throw error;
-    });
+    this.#opening ??= this.#open()
+      .then((group) => (this.#group = group))
+      .catch((error: unknown) => {
+        this.#opening = null;
+        throw error;
+      });
     return this.#opening;
   }
 
-  /** Where it runs, a session each; before it is opened: where it will be tried. Throws DEVICE_UNAVAILABLE. */
+  /** Where it runs; before it is opened: where it will be tried. Throws DEVICE_UNAVAILABLE. */
   get devices(): Devices {
     this.#devices ??= chooseDevices(this.#options.device);
     return this.#devices;
   }
 
-  /**
-   * Opens the graph again with another number of threads, beside the session in use, which takes over once it is
-   * open. Where that fails, all stays as it was.
-   */
-  retune(threads: number): void {
-    if (this.#closed || this.#opening === null || threads === this.#threads) return;
-    const [before, last] = [this.#opening, this.#retuning ?? Promise.resolve()];
-    this.#threads = threads;
-    this.#retuning = last
-      .then(async () => {
-        const session = await this.#group(this.devices);
-        if (this.#closed) {
-          await session.close();
-          return;
-        }
-        this.#opening = Promise.resolve(session);
-        await (await before).close();
-      })
-      .catch(() => undefined);
+  /** Sessions that runs are shared among now. */
+  get sessions(): number {
+    return this.#group?.size ?? this.devices.length;
   }
 
-  async #group(devices: Devices): Promise<SessionHost> {
-    const open = (device: SessionDevice): Promise<SessionHost> =>
-      openSession(this.#file, { device, threads: this.#threads, spinning: false });
-    const [first, ...others] = devices;
-    if (others.length === 0) return open(first);
-    const opened = await Promise.allSettled(devices.map(open));
+  /**
+   * Opens the graph again in another layout: its first session beside those in use, which it takes over from, the
+   * others one by one once those are closed, so that no more copies of the weights are held at a time than the
+   * larger layout needs, two at least. Resolves when all are there, or when that failed and all is as it was. CPU only.
+   */
+  retune(layout: EncoderLayout): Promise<void> {
+    const last = this.#retuning ?? Promise.resolve();
+    this.#retuning = last.then(async () => {
+      const before = this.#layout;
+      const same = layout.threads === before.threads && layout.sessions === before.sessions;
+      if (same || this.#closed || this.#opening === null || this.devices[0] !== 'cpu') return;
+      await this.#take(layout);
+      // Some are missing: back to what fitted.
+      if (this.#layout === layout && this.sessions < layout.sessions) await this.#take(before);
+    });
+    return this.#retuning;
+  }
+
+  /** Leaves all as it is where the first session cannot be opened, and fewer than wanted where another cannot. */
+  async #take(layout: EncoderLayout): Promise<void> {
+    const { sessions, threads } = layout;
+    const open = (): Promise<SessionHost> => this.#session('cpu', Math.floor(threads / sessions));
+    try {
+      const before = await this.get();
+      const group = new SessionGroup([await open()]);
+      this.#group = group;
+      this.#opening = Promise.resolve(group);
+      this.#layout = layout;
+      await before.close();
+      while (group.size < sessions && !this.#closed) group.add(await open());
+    } catch {
+      // Memory, most likely; what is open goes on.
+    }
+  }
+
+  #session(device: SessionDevice, threads: number): Promise<SessionHost> {
+    return openSession(this.#file, { device, threads, spinning: false });
+  }
+
+  async #sessionPerDevice(devices: Devices): Promise<SessionGroup> {
+    const opened = await Promise.allSettled(
+      devices.map((device) => this.#session(device, this.#layout.threads)),
+    );
     const hosts = opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
     const failed = opened.find((result) => result.status === 'rejected');
     const [one, ...more] = hosts;
@@ -80,13 +112,13 @@ export class TowerSession {
     throw toDiptychError(failed?.reason, 'DEVICE_UNAVAILABLE', this.#file);
   }
 
-  async #open(): Promise<SessionHost> {
+  async #open(): Promise<SessionGroup> {
     const { device, onWarning } = this.#options;
     const { devices } = this;
-    if (devices[0] === 'cpu') return this.#group(devices);
+    if (devices[0] === 'cpu') return this.#sessionPerDevice(devices);
     try {
       preloadCuda();
-      return await this.#group(devices);
+      return await this.#sessionPerDevice(devices);
     } catch (thrown) {
       const error = toDiptychError(thrown, 'DEVICE_UNAVAILABLE', device);
       if (device !== 'auto') {
@@ -97,7 +129,7 @@ export class TowerSession {
       }
       onWarning(`CUDA cannot be used, going on with the CPU: ${error.message}`);
       this.#devices = ['cpu'];
-      return this.#group(['cpu']);
+      return this.#sessionPerDevice(['cpu']);
     }
   }
 

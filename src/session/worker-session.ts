@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { DiptychError } from '../errors.js';
+import { native } from '../native/load.js';
 import type { HostTensor, RunOptions, SessionHost, SessionOptions, SessionResult } from './host.js';
 import { isOutOfMemory } from './split.js';
 import { BUSY, STOP, type Reply, type Request, type WorkerStart } from './protocol.js';
@@ -56,6 +57,18 @@ function takeWorker(): Worker {
   const worker = spare ?? startWorker();
   spare = null;
   return worker;
+}
+
+let opening = 0;
+
+/** Opens a graph such that the memory that this takes beside the graph's own goes back to the system. */
+async function trimmed<T>(open: () => Promise<T>): Promise<T> {
+  if (opening++ === 0) native().keepLargeBlocksApart(true);
+  try {
+    return await open();
+  } finally {
+    if (--opening === 0) native().keepLargeBlocksApart(false);
+  }
 }
 
 interface Pending {
@@ -181,5 +194,5 @@ class WorkerSession implements SessionHost {
  * Opens an ONNX file in a thread of its own. Throws MODEL_INVALID where ONNX Runtime cannot open it.
  */
 export function openSession(file: string, options: SessionOptions): Promise<SessionHost> {
-  return WorkerSession.open(file, options);
+  return trimmed(() => WorkerSession.open(file, options));
 }

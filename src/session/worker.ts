@@ -33,6 +33,8 @@ function createSession(
     interOpNumThreads: 1,
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
+    // Batches differ in size: plans for each would hold a tenth more memory and save no time.
+    enableMemPattern: false,
     logSeverityLevel: 3,
     // The nested form is the one the binding passes on; it wants strings.
     extra: { session: { intra_op: { allow_spinning: spinning ? '1' : '0' } } },

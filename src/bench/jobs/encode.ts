@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { openSession } from '../../session/worker-session.js';
-import type { HostTensor } from '../../session/host.js';
+import type { HostTensor, SessionHost } from '../../session/host.js';
 import { ParamReader, type Job } from '../job.js';
 import type { Params } from '../types.js';
 import { DiptychError } from '../../errors.js';
@@ -12,39 +12,66 @@ function tensor(bytes: Uint8Array, dtype: string, dims: readonly number[]): Host
     : { type: 'float32', data: new Float32Array(buffer), dims };
 }
 
-/** One graph on ready tensors: what the encoder alone can do. */
+/** A session that is given the same tensor again and again. */
+class Repeated {
+  readonly #session: SessionHost;
+  #feed: HostTensor;
+
+  constructor(session: SessionHost, feed: HostTensor) {
+    this.#session = session;
+    this.#feed = feed;
+  }
+
+  async run(input: string, output: string): Promise<HostTensor | undefined> {
+    const { type, dims } = this.#feed;
+    const { outputs, returned } = await this.#session.run({ [input]: this.#feed }, { outputs: [output] });
+    const [buffer] = returned;
+    // The session hands the input's memory back: filled as it was.
+    if (buffer !== undefined) this.#feed = tensorOver(buffer, type, dims);
+    return outputs[output];
+  }
+
+  close(): Promise<void> {
+    return this.#session.close();
+  }
+}
+
+/** One graph on ready tensors, each of its sessions one of them: what the encoder alone can do. */
 export async function encodeJob(params: Params): Promise<Job> {
   const reader = new ParamReader(params);
   const file = reader.string('file');
   const [input, output, dtype] = [reader.string('input'), reader.string('output'), reader.string('dtype')];
   const threads = reader.number('threads');
+  const count = Number(reader.optional('sessions', '1'));
   const spinning = reader.optional('spinning', 'no') === 'yes';
   const shape = reader.raw('shape');
   if (!Array.isArray(shape)) throw new DiptychError('BAD_OPTION', 'expected a list', { input: 'shape' });
   const dims = shape.map(Number);
   const bytes = await readFile(reader.string('data'));
-  const session = await openSession(file, { device: 'cpu', threads, spinning });
-  let feed = tensor(bytes, dtype, dims);
+  const each = Math.max(1, Math.floor(threads / count));
+  const sessions: Repeated[] = [];
+  while (sessions.length < count) {
+    const session = await openSession(file, { device: 'cpu', threads: each, spinning });
+    sessions.push(new Repeated(session, tensor(bytes, dtype, dims)));
+  }
   let found: HostTensor | undefined;
   return {
-    settings: `onnxruntime-node in a worker thread, ${String(threads)} encoder thread(s), spinning ${spinning ? 'on' : 'off'}, batch ${String(dims[0])}`,
+    settings: `onnxruntime-node, ${String(count)} session(s) in worker threads, ${String(each)} encoder thread(s) each, spinning ${spinning ? 'on' : 'off'}, batch ${String(dims[0])}`,
     run: async () => {
-      const result = await session.run({ [input]: feed }, { outputs: [output] });
-      found = result.outputs[output];
-      const [buffer] = result.returned;
-      // The session hands the input's memory back: filled as it was.
-      if (buffer !== undefined) feed = tensorOver(buffer, dtype, dims);
+      [found] = await Promise.all(sessions.map((session) => session.run(input, output)));
     },
     output: () => {
       if (found === undefined || !(found.data instanceof Float32Array)) throw new Error('no float output');
       return { data: found.data, shape: found.dims };
     },
-    close: () => session.close(),
+    close: async () => {
+      await Promise.all(sessions.map((session) => session.close()));
+    },
   };
 }
 
-function tensorOver(buffer: ArrayBuffer, dtype: string, dims: readonly number[]): HostTensor {
-  return dtype === 'int64'
-    ? { type: 'int64', data: new BigInt64Array(buffer), dims }
+function tensorOver(buffer: ArrayBuffer, type: HostTensor['type'], dims: readonly number[]): HostTensor {
+  return type === 'int64'
+    ? { type, data: new BigInt64Array(buffer), dims }
     : { type: 'float32', data: new Float32Array(buffer), dims };
 }

@@ -83,7 +83,7 @@ export async function textTowerJob(params: Params): Promise<Job> {
     plan: textPlan(bucketable, vocabulary),
     tokenizer: { encode: () => Promise.resolve(captions(count, vocabulary)) },
     session: () => Promise.resolve(session),
-    sessions: 1,
+    sessions: () => 1,
     lengthStep: 4,
     batchSize: 32,
     normalize: true,

@@ -53,7 +53,10 @@ async function towerCase(
     data,
   };
   const limit = encoder
-    ? { ...own('encoder only', 'limit', 'encode', tensors, threads), work: BATCH }
+    ? {
+        ...own('encoder only', 'limit', 'encode', { ...tensors, sessions: String(threads) }, threads),
+        work: BATCH * threads,
+      }
     : own('image path only', 'limit', 'preprocess', { files, read: 'each time' }, threads);
   const peers: SubjectPlan[] = [
     {

@@ -71,6 +71,14 @@ async function visionCase(
     subjects: [
       own('diptych', params, threads),
       own('diptych, spinning', { ...params, spinning: 'yes' }, threads),
+      ...(threads === 1
+        ? []
+        : [
+            {
+              ...own('diptych, a session a thread', { ...params, sessions: String(threads) }, threads),
+              work: batch * threads,
+            },
+          ]),
       {
         ...own('onnxruntime (Python)', params, threads),
         role: 'peer',
@@ -88,6 +96,16 @@ async function visionCase(
     ],
     check: { kind: 'close', reference: 'diptych', tolerance: 1e-4 },
     bars: [
+      ...(threads === 1
+        ? []
+        : [
+            {
+              text: 'a session a thread against one session',
+              of: 'diptych, a session a thread',
+              over: 'diptych',
+              quantity: 'rate' as const,
+            },
+          ]),
       { text: 'against Python onnxruntime', of: 'diptych', over: 'onnxruntime (Python)', quantity: 'rate' },
       { text: 'against open_clip', of: 'diptych', over: 'open_clip (torch)', quantity: 'rate' },
     ],

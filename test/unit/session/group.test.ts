@@ -36,3 +36,15 @@ test('each run goes to the session with the least to do; closing closes all', as
   await group.close();
   expect([a.closed(), b.closed()]).toEqual([true, true]);
 });
+
+test('a session that joins gets the next run', async () => {
+  const [a, b] = [fake(), fake()];
+  const group = new SessionGroup([a.host]);
+  void group.run({}, { outputs: ['y'] });
+  group.add(b.host);
+  expect(group.size).toBe(2);
+  void group.run({}, { outputs: ['y'] });
+  expect([a.finish.length, b.finish.length]).toEqual([1, 1]);
+  await group.close();
+  expect(b.closed()).toBe(true);
+});
