@@ -5,11 +5,12 @@ import type { OutputFormat, Tower } from '../output/layout.js';
 import { writeRun, type DonePart, type RunIdentity, type RunState, type Shape } from '../output/run-file.js';
 import type { Tuning } from './image-tuner.js';
 import { OpenPart, type FailureLine, type Slot } from './open-part.js';
-import { prepareFolder, type Existing } from './output-folder.js';
+import { checkOutput, prepareFolder, type Existing } from './output-folder.js';
 import { PartPlan } from './part-plan.js';
 import type { EmbeddedBatch, StreamItem } from './stream.js';
 import type { StageClock } from './stage-clock.js';
 import { timed } from './timed.js';
+import { untilFinish } from './until-finish.js';
 import type { StageSeconds } from './types.js';
 
 /** What the run needs of a model: the engine's Model has it. */
@@ -147,6 +148,13 @@ class Run {
     }
   }
 
+  #untilFinish(items: AsyncIterable<InputItem>): AsyncIterable<InputItem> {
+    const isIdle = (): boolean => [...this.#open.values()].every((part) => part.isFull);
+    return untilFinish(items, this.#options.finish, isIdle, () => {
+      this.#stopped = true;
+    });
+  }
+
   /** What the engine is fed with: the contents of the inputs whose part is not yet whole. */
   async *#feed(items: AsyncIterable<InputItem>): AsyncGenerator<StreamItem, void, undefined> {
     for await (const item of items) {
@@ -259,11 +267,14 @@ class Run {
   }
 
   async #flush(): Promise<void> {
+    const { folder } = this.#options;
+    await checkOutput(folder);
     for (const part of [...this.#open.values()]) {
       await part.flush();
       if (!part.isFinished) continue;
       throwIfAborted(this.#options.signal);
       const { done, failureBytes } = await part.commit();
+      await checkOutput(folder);
       this.#open.delete(part.part);
       this.#doneParts.set(part.part, done);
       this.#failuresBytes += failureBytes;
@@ -317,7 +328,7 @@ class Run {
     try {
       await this.#writeState('running');
       for await (const batch of this.#embedder.embedStream(
-        this.#feed(timed(items, this.#embedder.stages)),
+        this.#feed(this.#untilFinish(timed(items, this.#embedder.stages))),
         signal === undefined ? {} : { signal },
       )) {
         await this.#checkFolders(batch);

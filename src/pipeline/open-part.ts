@@ -68,6 +68,10 @@ export class OpenPart {
     this.#full = true;
   }
 
+  get isFull(): boolean {
+    return this.#full;
+  }
+
   setShape(tower: Tower, shape: RowShape): void {
     this.#shapes.set(tower, shape);
   }

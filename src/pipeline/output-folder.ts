@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { DiptychError, systemCode } from '../errors.js';
 import { outputError, TEMPORARY } from '../output/atomic.js';
@@ -22,13 +22,23 @@ function differences(before: RunIdentity, now: RunIdentity): string[] {
   return Object.keys(now).filter((key) => JSON.stringify(before[key]) !== JSON.stringify(now[key]));
 }
 
-/** Takes away what a killed run left beside its whole parts. */
+/** Takes away what a killed run left beside its whole parts. Throws OUTPUT_INVALID where one of those has gone. */
 async function removeLeftovers(folder: string, state: RunState): Promise<void> {
   const whole = new Set(state.parts.flatMap(({ files }) => files));
+  const present = new Set<string>();
   for (const name of FOLDERS) {
-    for (const file of await entries(path.join(folder, name))) {
-      if (!whole.has(`${name}/${file}`)) await rm(path.join(folder, name, file), { force: true });
-    }
+    for (const file of await entries(path.join(folder, name))) present.add(`${name}/${file}`);
+  }
+  const gone = [...whole].find((file) => !present.has(file));
+  if (gone !== undefined) {
+    throw new DiptychError(
+      'OUTPUT_INVALID',
+      `is missing, though ${RUN_FILE} tells of it; bring it back, or start again with --overwrite`,
+      { input: path.join(folder, gone) },
+    );
+  }
+  for (const file of present) {
+    if (!whole.has(file)) await rm(path.join(folder, file), { force: true });
   }
   await rm(path.join(folder, `${RUN_FILE}${TEMPORARY}`), { force: true });
   const failures = path.join(folder, FAILURES_FILE);
@@ -40,6 +50,21 @@ async function removeLeftovers(folder: string, state: RunState): Promise<void> {
       });
     }
     await writeFile(failures, '');
+  });
+}
+
+/**
+ * That the folder is still the one that the run has begun in: removed, moved or unmounted, another of its name would be
+ * made for the parts to come, without the earlier ones. Its run.json tells. Throws OUTPUT_FAILED.
+ */
+export async function checkOutput(folder: string): Promise<void> {
+  await access(path.join(folder, RUN_FILE)).catch((cause: unknown) => {
+    if (systemCode(cause) !== 'ENOENT' && systemCode(cause) !== 'ENOTDIR') throw outputError(cause, folder);
+    throw new DiptychError(
+      'OUTPUT_FAILED',
+      `this folder or its ${RUN_FILE} has gone in mid-run; bring it back, then go on with --resume`,
+      { cause, input: folder },
+    );
   });
 }
 
