@@ -19,20 +19,25 @@ export async function runCommand(
   const interrupt = (): void => {
     context.interrupt();
   };
+  const reader = { left: false };
   const onClosed = (error: Error): void => {
     // The reader has gone (`| head`): there is nobody to work for, and nothing to complain about.
-    if (systemCode(error) === 'EPIPE') context.interrupt();
+    if (systemCode(error) !== 'EPIPE' || reader.left) return;
+    reader.left = true;
+    context.interrupt();
   };
+  // Who reads the progress may leave: a run of days goes on without.
+  const onUnwatched = (): void => undefined;
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
   terminal.stdout.on('error', onClosed);
-  terminal.stderr.on('error', onClosed);
+  terminal.stderr.on('error', onUnwatched);
   try {
     process.exitCode = await body(context);
   } catch (error) {
     context.endProgress();
-    const readerLeft = terminal.stdout.destroyed || !terminal.stdout.writable;
-    process.exitCode = readerLeft ? 0 : printError(error, terminal, context.flags.boolean('verbose'));
+    const closed = reader.left || terminal.stdout.destroyed || !terminal.stdout.writable;
+    process.exitCode = closed ? 0 : printError(error, terminal, context.flags.boolean('verbose'));
   } finally {
     context.endProgress();
     process.off('SIGINT', interrupt);
