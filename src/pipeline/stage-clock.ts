@@ -37,7 +37,7 @@ export interface EncoderTime {
  * for longer than the run took, and the one that comes nearest to it is the bottleneck.
  */
 export class StageClock {
-  readonly seconds: StageSeconds = { read: 0, preprocess: 0, tokenize: 0, encode: 0, write: 0 };
+  readonly #seconds: StageSeconds = { read: 0, preprocess: 0, tokenize: 0, encode: 0, write: 0 };
   readonly encoders: Record<'image' | 'text', EncoderTime> = {
     image: { seconds: 0, fullSeconds: 0, sessions: 1 },
     text: { seconds: 0, fullSeconds: 0, sessions: 1 },
@@ -45,6 +45,16 @@ export class StageClock {
   /** Told of every piece of work once it is done. */
   onSpan: ((span: StageSpan) => void) | null = null;
   readonly #busy = new Map<Stage, Busy>();
+
+  /** Seconds by stage until now: an encoder with a queue may be at work from the first batch to the last. */
+  get seconds(): StageSeconds {
+    const until = { ...this.#seconds };
+    const nowMs = performance.now();
+    for (const [stage, { active, sinceMs }] of this.#busy) {
+      if (active > 0) until[stage] += (nowMs - sinceMs) / 1000;
+    }
+    return until;
+  }
 
   /** Begins a piece of work; the function that comes back ends it (calling it again changes nothing). */
   start(stage: Stage, kind = '', items = 0): () => void {
@@ -61,14 +71,14 @@ export class StageClock {
       open = false;
       const endedMs = performance.now();
       busy.lanes[lane] = false;
-      if (--busy.active === 0) this.seconds[stage] += (endedMs - busy.sinceMs) / 1000;
+      if (--busy.active === 0) this.#seconds[stage] += (endedMs - busy.sinceMs) / 1000;
       this.onSpan?.({ stage, kind, lane, beganMs, endedMs, items });
     };
   }
 
   /** Adds work that was timed elsewhere. */
   add(stage: Stage, milliseconds: number): void {
-    this.seconds[stage] += milliseconds / 1000;
+    this.#seconds[stage] += milliseconds / 1000;
   }
 
   /** Notes the time of a run as the encoder's own thread measured it. */

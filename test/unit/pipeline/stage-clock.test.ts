@@ -27,3 +27,16 @@ test('a stage is busy while any piece of it is in hand; overlapping pieces have 
   expect(clock.seconds.encode).toBeCloseTo((ended - began) / 1000, 6);
   expect(clock.seconds.preprocess).toBe(0);
 });
+
+test('what is in hand counts already: a queue that never runs dry is the bottleneck all along', async () => {
+  const clock = new StageClock();
+  const done = clock.start('encode');
+  await pause(5);
+  const { encode } = clock.seconds;
+  expect(encode).toBeGreaterThan(0);
+  done();
+  expect(clock.seconds.encode).toBeGreaterThanOrEqual(encode);
+  const after = clock.seconds.encode;
+  await pause(5);
+  expect(clock.seconds.encode).toBe(after);
+});
