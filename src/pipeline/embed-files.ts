@@ -34,7 +34,7 @@ export interface EmbedFilesOptions {
   readonly shardSize: number;
   /** fail: the first bad input ends the run with its error. */
   readonly onError: 'skip' | 'fail';
-  /** More bad inputs than this end the run. */
+  /** More bad inputs than this end the run, those of an earlier run included. */
   readonly maxFailures: number;
   /** What run.json says of model, inputs and options; --resume asks for the same. Called once, beside the work. */
   readonly identity: RunIdentity;
@@ -116,6 +116,7 @@ class Run {
     this.#doneParts = new Map(before?.parts.map((part) => [part.part, part]));
     this.#failuresBytes = before?.failuresBytes ?? 0;
     this.#dim = before?.dim ?? null;
+    this.#failed = before?.counts.failed ?? 0;
     this.#notices = before?.counts.notices ?? 0;
   }
 
@@ -316,7 +317,7 @@ class Run {
     this.#options.onProgress?.({
       done: this.#settled,
       skipped: this.#skipped,
-      failed: this.#failed + (this.#before?.counts.failed ?? 0),
+      failed: this.#failed,
       rowsThisRun: this.#rows,
       seconds: this.#seconds(),
       stages: this.#embedder.stages.seconds,

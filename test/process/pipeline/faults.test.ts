@@ -156,6 +156,9 @@ test('--on-error fail ends at the first, --max-failures at one too many; both ke
   expect([first.code, first.stderr]).toEqual([1, expect.stringMatching(/IMAGE_UNSUPPORTED: .*1\.jpg/)]);
   const many = await run('max', '--max-failures', '1');
   expect([many.code, many.stderr]).toEqual([1, expect.stringContaining('more than 1 inputs failed')]);
+  // What failed before counts, so that a run that is started again and again ends at the same input.
+  const again = await run('max', '--resume', '--max-failures', '1');
+  expect([again.code, again.stderr]).toEqual([1, expect.stringMatching(/3\.jpg: more than 1 inputs/)]);
   const resumed = await run('max', '--resume');
   expect(resumed.code).toBe(3);
   expect(failuresOf(join(root, 'max')).size).toBe(3);
