@@ -40,12 +40,14 @@ async function attempt<T>(problems: string[], check: () => T | Promise<T>): Prom
 async function examine(): Promise<Report> {
   const problems: string[] = [];
   const { native } = await import('../native/load.js');
+  const { declineTelemetry } = await import('../session/telemetry.js');
   const { cudaStatus, onnxRuntime } = await import('../session/cuda/status.js');
   const cpu = await attempt(problems, () => native().cpuInfo());
   const cores = await attempt(problems, () => native().availableCores());
   const decoder = await attempt(problems, () => native().decoderInfo());
   const runtime = await attempt(problems, async () => {
     const { version } = onnxRuntime();
+    declineTelemetry();
     await import('onnxruntime-node');
     return version;
   });

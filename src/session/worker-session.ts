@@ -4,6 +4,7 @@ import { native } from '../native/load.js';
 import type { HostTensor, RunOptions, SessionHost, SessionOptions, SessionResult } from './host.js';
 import { isOutOfMemory } from './split.js';
 import { BUSY, STOP, type Reply, type Request, type WorkerStart } from './protocol.js';
+import { declineTelemetry } from './telemetry.js';
 
 /** Longest wait for a run in flight when the process ends. */
 const EXIT_WAIT_MS = 60_000;
@@ -21,6 +22,7 @@ function waitForRuns(): void {
 }
 
 function startWorker(): Worker {
+  declineTelemetry();
   const control = new Int32Array(new SharedArrayBuffer(8));
   const workerData: WorkerStart = { control };
   const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData });
