@@ -17,8 +17,14 @@ export function checkModel(
   warnings: string[],
 ): void {
   const { image, text } = description;
-  const imageDim = graphs.image === null || image?.graph.embeds !== true ? null : outputDim(graphs.image.header, image.graph.output);
-  const textDim = graphs.text === null || text?.graph.embeds !== true ? null : outputDim(graphs.text.header, text.graph.output);
+  const imageDim =
+    graphs.image === null || image?.graph.embeds !== true
+      ? null
+      : outputDim(graphs.image.header, image.graph.output);
+  const textDim =
+    graphs.text === null || text?.graph.embeds !== true
+      ? null
+      : outputDim(graphs.text.header, text.graph.output);
   if (imageDim !== null && textDim !== null && imageDim !== textDim) {
     throw new DiptychError(
       'MODEL_INVALID',
@@ -27,12 +33,18 @@ export function checkModel(
     );
   }
   const graphDim = imageDim ?? textDim;
-  if (graphDim !== null && configs.embeddingDim !== null && graphDim !== configs.embeddingDim && !isPlainText(description)) {
+  if (
+    graphDim !== null &&
+    configs.embeddingDim !== null &&
+    graphDim !== configs.embeddingDim &&
+    !isPlainText(description)
+  ) {
     warnings.push(
       `${configs.modelFile ?? 'the configuration'} says embeddings of ${String(configs.embeddingDim)} dimensions, the graph gives ${String(graphDim)}: using ${String(graphDim)}`,
     );
   }
-  if (graphs.image !== null) compareActivation(sidesOf(graphs.image, graphs), graphs.image, configs, warnings);
+  if (graphs.image !== null)
+    compareActivation(sidesOf(graphs.image, graphs), graphs.image, configs, warnings);
   if (graphs.text !== null && graphs.text.header !== graphs.image?.header) {
     compareActivation(['text'], graphs.text, configs, warnings);
   }
@@ -67,7 +79,8 @@ function compareActivation(
 
 function saidActivation(side: 'vision' | 'text', configs: Configs): string | null {
   if (configs.openClip) {
-    const timm = side === 'vision' && asString(at(configs.model, 'vision_cfg', 'timm_model_name')) !== undefined;
+    const timm =
+      side === 'vision' && asString(at(configs.model, 'vision_cfg', 'timm_model_name')) !== undefined;
     const hub = side === 'text' && asString(at(configs.model, 'text_cfg', 'hf_model_name')) !== undefined;
     if (timm || hub) return null;
     return asBoolean(configs.model['quick_gelu']) === true ? 'quick_gelu' : 'gelu';

@@ -30,7 +30,9 @@ export function readConfigs(listing: FolderListing, layout: string): Configs {
   const bundle = read('open_clip_config.json');
   const plain = read('config.json') ?? read('text_encoder/config.json');
   const isOpenClip = (config: Json | null): config is Json =>
-    config !== null && asString(config['model_type']) === undefined && isObject(config['vision_cfg'] ?? config['text_cfg']);
+    config !== null &&
+    asString(config['model_type']) === undefined &&
+    isObject(config['vision_cfg'] ?? config['text_cfg']);
   const inner = bundle === null ? null : asObject(bundle['model_cfg']);
   const openClip = inner ?? (isOpenClip(plain) ? plain : null);
   const card = read('diptych_card.json') ?? {};
@@ -59,13 +61,19 @@ export function readConfigs(listing: FolderListing, layout: string): Configs {
   return {
     family: huggingFaceFamily(listing, layout, model, plain === null),
     model,
-    modelFile: plain === null ? null : path(listing.files.has('config.json') ? 'config.json' : 'text_encoder/config.json'),
+    modelFile:
+      plain === null
+        ? null
+        : path(listing.files.has('config.json') ? 'config.json' : 'text_encoder/config.json'),
     openClip: false,
     openClipPreprocess: findPreprocess(listing, null, warnings),
     card,
     name: asString(card['name']) ?? null,
     embeddingDim:
-      asNumber(card['embeddingDim']) ?? asNumber(model['projection_dim']) ?? asNumber(model['image_text_hidden_size']) ?? null,
+      asNumber(card['embeddingDim']) ??
+      asNumber(model['projection_dim']) ??
+      asNumber(model['image_text_hidden_size']) ??
+      null,
     contextLength: asNumber(card['contextLength']) ?? null,
     imageSize: sizePair(at(model, 'vision_config', 'image_size') ?? card['imageSize']),
     warnings,
@@ -81,7 +89,9 @@ function sizePair(value: unknown): readonly [number, number] | null {
 
 function openClipFamily(config: Json): Family {
   if (isObject(config['multimodal_cfg'])) return COCA;
-  return config['init_logit_bias'] === undefined || config['init_logit_bias'] === null ? OPEN_CLIP : OPEN_CLIP_SIGLIP;
+  return config['init_logit_bias'] === undefined || config['init_logit_bias'] === null
+    ? OPEN_CLIP
+    : OPEN_CLIP_SIGLIP;
 }
 
 function huggingFaceFamily(listing: FolderListing, layout: string, config: Json, missing: boolean): Family {
@@ -91,7 +101,8 @@ function huggingFaceFamily(listing: FolderListing, layout: string, config: Json,
     if (chinese !== undefined) return chinese;
   }
   const family = familyOf(type);
-  if (family?.family === 'siglip' && findVocabulary(listing)?.type === 'BPE') return familyOf('siglip2') ?? family;
+  if (family?.family === 'siglip' && findVocabulary(listing)?.type === 'BPE')
+    return familyOf('siglip2') ?? family;
   if (family !== undefined) return family;
   if (missing && layout === 'immich') return OPEN_CLIP;
   if (missing) {
@@ -116,7 +127,9 @@ function findPreprocess(
   warnings: string[],
 ): { config: Json; file: string } | null {
   const own = bundle?.['preprocess_cfg'];
-  const names = ['visual/preprocess_cfg.json', 'preprocess_cfg.json'].filter((name) => listing.files.has(name));
+  const names = ['visual/preprocess_cfg.json', 'preprocess_cfg.json'].filter((name) =>
+    listing.files.has(name),
+  );
   const [first] = names;
   if (first === undefined) {
     return isObject(own) ? { config: own, file: join(listing.folder, 'open_clip_config.json') } : null;
@@ -124,7 +137,11 @@ function findPreprocess(
   const config = readJson(join(listing.folder, first));
   for (const key of ['mean', 'std', 'interpolation', 'resize_mode']) {
     const other = at(own, key);
-    if (other !== undefined && config[key] !== undefined && JSON.stringify(other) !== JSON.stringify(config[key])) {
+    if (
+      other !== undefined &&
+      config[key] !== undefined &&
+      JSON.stringify(other) !== JSON.stringify(config[key])
+    ) {
       warnings.push(
         `${first} says ${key} ${JSON.stringify(config[key])}, open_clip_config.json ${JSON.stringify(other)}: using the first`,
       );

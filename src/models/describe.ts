@@ -4,7 +4,14 @@ import { planCaption, planMatch } from './heads.js';
 import type { DescribeOptions, GraphDtype, GraphPlan, ModelDescription, TextPlan } from './card.js';
 import { readConfigs, type Configs } from './configs.js';
 import { checkModel } from './checks.js';
-import { chooseVariant, commonDtypes, listFolder, type FolderListing, type GraphFile, type Role } from './folder.js';
+import {
+  chooseVariant,
+  commonDtypes,
+  listFolder,
+  type FolderListing,
+  type GraphFile,
+  type Role,
+} from './folder.js';
 import { outputDim, planGraph, inputRole, type Side } from './graph-plan.js';
 import { locateModel, type Located } from './locate.js';
 import { readOnnxHeader, type OnnxHeader } from './onnx/header.js';
@@ -85,9 +92,15 @@ function describe(
     folder: located.folder,
     embeddingDim: embeds ? (dimOf(image, imagePlan) ?? dimOf(text, textPlan) ?? configs.embeddingDim) : null,
     image: spec === null || imagePlan === null ? null : { spec, graph: imagePlan },
-    text: textRules === null || textPlan === null ? null : { plan: fitPlan(textRules, textPlan), graph: textPlan },
+    text:
+      textRules === null || textPlan === null
+        ? null
+        : { plan: fitPlan(textRules, textPlan), graph: textPlan },
     match: match === null ? null : planMatch(match, listing),
-    caption: decoder === null ? null : planCaption(decoder, withPast === decoder ? null : withPast, listing, configs.model),
+    caption:
+      decoder === null
+        ? null
+        : planCaption(decoder, withPast === decoder ? null : withPast, listing, configs.model),
     scoring: configs.family.scoring,
     ...settleScale(located.card, options, configs, combined),
     activation: configs.family.activation,
@@ -146,7 +159,9 @@ function chooseGraphs(listing: FolderListing, dtype: GraphDtype | 'auto'): Chose
     return { file, header };
   };
   const groups = groupByRole(listing, open);
-  const main = (groups.vision.length > 0 ? [groups.vision] : []).concat(groups.text.length > 0 ? [groups.text] : []);
+  const main = (groups.vision.length > 0 ? [groups.vision] : []).concat(
+    groups.text.length > 0 ? [groups.text] : [],
+  );
   const towers = main.length > 0 ? main : groups.combined.length > 0 ? [groups.combined] : [];
   const dtypes = commonDtypes(towers);
   const pick = (group: readonly GraphFile[]): OpenGraph | null => {
@@ -164,7 +179,11 @@ function chooseGraphs(listing: FolderListing, dtype: GraphDtype | 'auto'): Chose
     const chosen = chooseVariant(group, dtype) ?? chooseVariant(group, 'auto');
     return chosen === undefined ? null : open(chosen);
   };
-  const heads = { match: pickHead(groups.match), decoder: pickHead(groups.decoder), withPast: pickHead(groups.withPast) };
+  const heads = {
+    match: pickHead(groups.match),
+    decoder: pickHead(groups.decoder),
+    withPast: pickHead(groups.withPast),
+  };
   if (main.length > 0) return { image: pick(groups.vision), text: pick(groups.text), ...heads, dtypes };
   const combined = pick(groups.combined);
   const slots = new Set(combined?.header.inputs.map(inputRole));
@@ -179,11 +198,16 @@ function chooseGraphs(listing: FolderListing, dtype: GraphDtype | 'auto'): Chose
   return { image, text, ...heads, dtypes };
 }
 
-type Groups = Readonly<Record<'vision' | 'text' | 'combined' | 'match' | 'decoder' | 'withPast', readonly GraphFile[]>>;
+type Groups = Readonly<
+  Record<'vision' | 'text' | 'combined' | 'match' | 'decoder' | 'withPast', readonly GraphFile[]>
+>;
 
 /** Files of a role, one base only: "onnx/" before other places, then by name. */
 function groupByRole(listing: FolderListing, open: (file: GraphFile) => OpenGraph): Groups {
-  const known = listing.graphs.map((graph) => ({ ...graph, role: graph.role ?? roleByInputs(open(graph).header) }));
+  const known = listing.graphs.map((graph) => ({
+    ...graph,
+    role: graph.role ?? roleByInputs(open(graph).header),
+  }));
   const of = (...roles: Role[]): GraphFile[] => {
     for (const role of roles) {
       const all = known.filter((graph) => graph.role === role);
@@ -207,7 +231,8 @@ function groupByRole(listing: FolderListing, open: (file: GraphFile) => OpenGrap
 
 function roleByInputs(header: OnnxHeader): Role {
   const slots = new Set(header.inputs.map(inputRole));
-  if (slots.has('encoderStates')) return header.outputs.some((o) => o.name === 'logits') ? 'decoder' : 'match';
+  if (slots.has('encoderStates'))
+    return header.outputs.some((o) => o.name === 'logits') ? 'decoder' : 'match';
   if (slots.has('pixels')) return slots.has('ids') ? 'combined' : 'vision';
   return slots.has('ids') ? 'text' : 'combined';
 }

@@ -4,7 +4,8 @@ import { DiptychError } from '../errors.js';
 import type { GraphDtype } from './card.js';
 
 /** What a graph of a folder is for, as its name tells. */
-export type Role = 'vision' | 'text' | 'combined' | 'match' | 'decoder' | 'decoder-with-past' | 'merged-decoder';
+export type Role =
+  'vision' | 'text' | 'combined' | 'match' | 'decoder' | 'decoder-with-past' | 'merged-decoder';
 
 export interface GraphFile {
   /** Path relative to the folder, with forward slashes. */
@@ -66,7 +67,10 @@ export function listFolder(folder: string): FolderListing {
     }
   };
   visit('', DEPTH);
-  const graphs = [...files].filter((path) => path.endsWith('.onnx')).sort().map(classify);
+  const graphs = [...files]
+    .filter((path) => path.endsWith('.onnx'))
+    .sort()
+    .map(classify);
   return { folder, files, graphs };
 }
 
@@ -109,7 +113,10 @@ const ACCEPTED: Readonly<Record<GraphDtype, readonly GraphDtype[]>> = {
 };
 
 /** The variant of a graph for a dtype, or undefined. */
-export function chooseVariant(graphs: readonly GraphFile[], dtype: GraphDtype | 'auto'): GraphFile | undefined {
+export function chooseVariant(
+  graphs: readonly GraphFile[],
+  dtype: GraphDtype | 'auto',
+): GraphFile | undefined {
   const wanted = dtype === 'auto' ? ORDER : ACCEPTED[dtype];
   for (const variant of wanted) {
     // "_quantized" and "_int8" may both be there: the first by name is Optimum's and Transformers.js's default.
@@ -122,5 +129,7 @@ export function chooseVariant(graphs: readonly GraphFile[], dtype: GraphDtype | 
 
 /** The dtypes that every one of these graphs has. */
 export function commonDtypes(groups: readonly (readonly GraphFile[])[]): GraphDtype[] {
-  return ORDER.filter((dtype) => groups.length > 0 && groups.every((group) => group.some((g) => g.dtype === dtype)));
+  return ORDER.filter(
+    (dtype) => groups.length > 0 && groups.every((group) => group.some((g) => g.dtype === dtype)),
+  );
 }

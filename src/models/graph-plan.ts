@@ -94,7 +94,8 @@ export function planGraph(header: OnnxHeader, side: Side, dtype: GraphDtype, len
     normalized: isNormalized(header, output.name),
     // A range that is found over the batch would make each row's numbers depend on its neighbours.
     fixedBatch: fixed(batched.map((input) => input.dims[0])) ?? (rounding === 'dynamic' ? 1 : null),
-    fixedLength: side === 'image' ? null : fixed(batched.filter((i) => i.dims.length === 2).map((i) => i.dims[1])),
+    fixedLength:
+      side === 'image' ? null : fixed(batched.filter((i) => i.dims.length === 2).map((i) => i.dims[1])),
     roundsActivations: rounding !== null,
     hidden,
     pooled: header.outputs.find((value) => value.name === 'pooler_output' && value !== output)?.name ?? null,
@@ -136,7 +137,11 @@ function listed(values: readonly ValueInfo[]): string {
   return values.map((value) => `${value.name} [${value.dims.join(', ')}]`).join(', ');
 }
 
-function planInputs(header: OnnxHeader, side: Side, length: number): { inputs: GraphInputs; idle: IdleInput[] } {
+function planInputs(
+  header: OnnxHeader,
+  side: Side,
+  length: number,
+): { inputs: GraphInputs; idle: IdleInput[] } {
   const inputs: { -readonly [K in Slot]?: ValueInfo } = {};
   const idle: IdleInput[] = [];
   const batchAxes = new Set(header.inputs.map((input) => input.dims[0]));
@@ -159,9 +164,13 @@ function planInputs(header: OnnxHeader, side: Side, length: number): { inputs: G
   const needed: Slot = side === 'image' ? 'pixels' : 'ids';
   if (inputs[needed] === undefined) {
     const what = side === 'image' ? 'pictures [batch, 3, height, width]' : 'token ids [batch, length]';
-    throw new DiptychError('MODEL_INVALID', `has no input for ${what}; its inputs are ${listed(header.inputs)}`, {
-      input: header.file,
-    });
+    throw new DiptychError(
+      'MODEL_INVALID',
+      `has no input for ${what}; its inputs are ${listed(header.inputs)}`,
+      {
+        input: header.file,
+      },
+    );
   }
   return { inputs: narrow(inputs), idle };
 }
@@ -202,7 +211,9 @@ function narrow(inputs: { readonly [K in Slot]?: ValueInfo }): GraphInputs {
   };
   const integer = (slot: Exclude<Slot, 'pixels' | 'encoderStates'>): IntegerInput | undefined => {
     const input = inputs[slot];
-    return input === undefined ? undefined : { name: input.name, type: input.type === 'int32' ? 'int32' : 'int64' };
+    return input === undefined
+      ? undefined
+      : { name: input.name, type: input.type === 'int32' ? 'int32' : 'int64' };
   };
   const all = {
     pixels: float('pixels'),
@@ -237,15 +248,18 @@ function chooseOutput(header: OnnxHeader, side: Side): ValueInfo | undefined {
 /** Token states after the last layer and before it: `last_hidden_state`, `hidden_states.N` (Optimum). */
 function planHidden(header: OnnxHeader, side: Side): GraphPlan['hidden'] {
   const names = header.outputs.filter((value) => value.dims.length >= 3).map((value) => value.name);
-  const last = names.find((name) => /^(last_hidden_state|hidden_states?|image_tokens|patch_tokens)$/.test(name));
+  const last = names.find((name) =>
+    /^(last_hidden_state|hidden_states?|image_tokens|patch_tokens)$/.test(name),
+  );
   const layers = names
     .map((name) => ({ name, layer: Number(/^hidden_states?[._](\d+)$/.exec(name)?.[1] ?? Number.NaN) }))
     .filter((entry) => Number.isInteger(entry.layer))
     .sort((a, b) => b.layer - a.layer);
   const named = names.find((name) => /penultimate/.test(name));
-  const sole = side === 'image' || side === 'text' ? names.filter((name) => !OUTPUTS[side].includes(name)) : [];
+  const sole =
+    side === 'image' || side === 'text' ? names.filter((name) => !OUTPUTS[side].includes(name)) : [];
   return {
-    last: last ?? layers[0]?.name ?? (sole.length === 1 ? sole[0] ?? null : null),
+    last: last ?? layers[0]?.name ?? (sole.length === 1 ? (sole[0] ?? null) : null),
     penultimate: named ?? layers[1]?.name ?? null,
   };
 }

@@ -52,7 +52,11 @@ function vocabularyOf(listing: FolderListing): VocabularyFiles {
 }
 
 function lacks(listing: FolderListing, token: string): DiptychError {
-  return new DiptychError('MODEL_INVALID', `the tokenizer has no ${token}, which this family's heads start from`, {
-    input: listing.folder,
-  });
+  return new DiptychError(
+    'MODEL_INVALID',
+    `the tokenizer has no ${token}, which this family's heads start from`,
+    {
+      input: listing.folder,
+    },
+  );
 }

@@ -1,5 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, readlink, rename, rm, stat, statfs, symlink, copyFile, utimes, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  open,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  statfs,
+  symlink,
+  copyFile,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { DiptychError, toDiptychError } from '../errors.js';
@@ -56,7 +69,12 @@ function linkRank(path: string): number {
  * Makes a snapshot of verified blobs. A new one appears in one step; to one that is there the files are added,
  * graphs last. Throws OUTPUT_FAILED.
  */
-export async function publish(cache: RepoCache, commit: string, files: readonly HubFile[], reference: string): Promise<string> {
+export async function publish(
+  cache: RepoCache,
+  commit: string,
+  files: readonly HubFile[],
+  reference: string,
+): Promise<string> {
   const snapshot = cache.snapshot(commit);
   const ordered = [...files].sort((a, b) => linkRank(a.path) - linkRank(b.path));
   try {

@@ -2,7 +2,17 @@ import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { DiptychError, throwIfAborted, toDiptychError } from '../errors.js';
-import { reasonOf, systemCode, hubError, isPassing, pause, waitTime, type HubAccess, type HubFile, type Patience } from './hub.js';
+import {
+  reasonOf,
+  systemCode,
+  hubError,
+  isPassing,
+  pause,
+  waitTime,
+  type HubAccess,
+  type HubFile,
+  type Patience,
+} from './hub.js';
 
 /** One file to bring: from where, into which blob. */
 export interface Transfer {
@@ -90,9 +100,19 @@ async function receive(transfer: Transfer, options: TransferOptions): Promise<Ou
     }
     if (!response.ok || response.body === null) {
       await response.body?.cancel();
-      throw hubError(response.status, `${repo}/${file.path}`, access);
+      const input = `${repo}/${file.path}`;
+      if (response.status === 404) {
+        const message =
+          'the hub lists this file but does not have it (HTTP 404): the repository may have changed a moment ago, ' +
+          'so try again; else give another --revision, or ask its owner';
+        throw new DiptychError('MODEL_NOT_FOUND', message, { input });
+      }
+      throw hubError(response.status, input, access);
     }
-    const start = response.status === 206 ? Number(/^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '')?.[1]) : 0;
+    const start =
+      response.status === 206
+        ? Number(/^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '')?.[1])
+        : 0;
     if (start !== from && start !== 0) {
       await response.body.cancel();
       await rm(incomplete, { force: true });
@@ -106,7 +126,8 @@ async function receive(transfer: Transfer, options: TransferOptions): Promise<Ou
         clearTimeout(timer);
         timer = setTimeout(stalled, patience.stallMs);
         received += chunk.byteLength;
-        if (received > file.size) return { state: 'again', why: 'more bytes came than the file has', retryAfter: null };
+        if (received > file.size)
+          return { state: 'again', why: 'more bytes came than the file has', retryAfter: null };
         await handle.appendFile(chunk);
         options.onBytes(received);
       }
@@ -114,7 +135,11 @@ async function receive(transfer: Transfer, options: TransferOptions): Promise<Ou
         await handle.sync();
         return { state: 'complete' };
       }
-      return { state: 'again', why: `${String(received)} of ${String(file.size)} bytes came`, retryAfter: null };
+      return {
+        state: 'again',
+        why: `${String(received)} of ${String(file.size)} bytes came`,
+        retryAfter: null,
+      };
     } finally {
       await handle.close();
     }
@@ -148,7 +173,7 @@ export async function bring(transfer: Transfer, options: TransferOptions): Promi
   const incomplete = `${blob}.incomplete`;
   const name = `${repo}/${file.path}`;
   let idle = 0;
-  for (let checksums = 0; checksums < CHECKSUM_TRIES; ) {
+  for (let checksums = 0; checksums < CHECKSUM_TRIES;) {
     const before = await partialSize(blob);
     const outcome = await receive(transfer, options);
     if (outcome.state === 'complete') {

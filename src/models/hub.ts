@@ -33,7 +33,8 @@ export function isOffline(environment: NodeJS.ProcessEnv = process.env): boolean
 
 /** Endpoint and token as huggingface_hub finds them: HF_ENDPOINT; HF_TOKEN, else the file that its login writes. */
 export function hubAccess(environment: NodeJS.ProcessEnv = process.env): HubAccess {
-  const { HF_ENDPOINT, HF_TOKEN, HUGGING_FACE_HUB_TOKEN, HF_TOKEN_PATH, HF_HOME, XDG_CACHE_HOME } = environment;
+  const { HF_ENDPOINT, HF_TOKEN, HUGGING_FACE_HUB_TOKEN, HF_TOKEN_PATH, HF_HOME, XDG_CACHE_HOME } =
+    environment;
   const url = (HF_ENDPOINT ?? '').replace(/\/+$/, '');
   const home = HF_HOME ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface');
   const token = HF_TOKEN ?? HUGGING_FACE_HUB_TOKEN ?? readToken(HF_TOKEN_PATH ?? join(home, 'token'));
@@ -59,9 +60,17 @@ export function hubError(status: number, repo: string, access: HubAccess, cause?
     return new DiptychError('DOWNLOAD_FAILED', `${why} (HTTP ${String(status)})`, options);
   }
   if (status === 404) {
-    return new DiptychError('MODEL_NOT_FOUND', 'the hub has no such repository or revision; check the id', options);
+    return new DiptychError(
+      'MODEL_NOT_FOUND',
+      'the hub has no such repository or revision; check the id',
+      options,
+    );
   }
-  return new DiptychError('DOWNLOAD_FAILED', `the hub answered HTTP ${String(status)}; try again later`, options);
+  return new DiptychError(
+    'DOWNLOAD_FAILED',
+    `the hub answered HTTP ${String(status)}; try again later`,
+    options,
+  );
 }
 
 /** Statuses that pass by themselves. */
@@ -169,10 +178,14 @@ export async function readRevision(
     throwIfAborted(signal);
     if (error instanceof DiptychError) throw error;
     if (error instanceof HubApiError) throw hubError(error.statusCode, repo, access, error);
-    throw new DiptychError('DOWNLOAD_FAILED', `the hub at ${access.url} cannot be reached: ${reasonOf(error)}`, {
-      input: repo,
-      cause: error,
-    });
+    throw new DiptychError(
+      'DOWNLOAD_FAILED',
+      `the hub at ${access.url} cannot be reached: ${reasonOf(error)}`,
+      {
+        input: repo,
+        cause: error,
+      },
+    );
   }
 }
 

@@ -19,7 +19,9 @@ const BUNDLED = fileURLToPath(new URL('../../models', import.meta.url));
 export function cacheFolders(environment: NodeJS.ProcessEnv = process.env): string[] {
   const { DIPTYCH_CACHE, HF_HUB_CACHE, HF_HOME, XDG_CACHE_HOME } = environment;
   const home = HF_HOME ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface');
-  return [DIPTYCH_CACHE, HF_HUB_CACHE, join(home, 'hub')].filter((path) => typeof path === 'string').filter(Boolean);
+  return [DIPTYCH_CACHE, HF_HUB_CACHE, join(home, 'hub')]
+    .filter((path) => typeof path === 'string')
+    .filter(Boolean);
 }
 
 /**
@@ -32,9 +34,12 @@ export function locateModel(name: string, bundled = BUNDLED): Located {
     return { name: basename(folder), folder, card: findCardOfFolder(folder)?.card ?? null };
   }
   const shipped = join(bundled, name);
-  if (/^[\w.-]+$/.test(name) && !name.startsWith('.') && isFolder(shipped)) return { name, folder: shipped, card: null };
+  if (/^[\w.-]+$/.test(name) && !name.startsWith('.') && isFolder(shipped))
+    return { name, folder: shipped, card: null };
   if (existsSync(name)) {
-    throw new DiptychError('MODEL_NOT_FOUND', 'this is a file; give the folder that holds the model', { input: name });
+    throw new DiptychError('MODEL_NOT_FOUND', 'this is a file; give the folder that holds the model', {
+      input: name,
+    });
   }
   if (looksLikePath(name)) {
     throw new DiptychError('MODEL_NOT_FOUND', 'no such folder; check the path', { input: name });

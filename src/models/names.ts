@@ -49,8 +49,7 @@ export function nearNames(
   for (const { alias, name } of known) {
     const other = nameKey(alias);
     const longer = Math.max(key.length, other.length);
-    const typing =
-      Math.abs(key.length - other.length) / longer > FAR ? 1 : editDistance(key, other) / longer;
+    const typing = Math.abs(key.length - other.length) / longer > FAR ? 1 : editDistance(key, other) / longer;
     const otherWords = words(other);
     const shared = [...wantedWords].filter((word) => otherWords.has(word)).length;
     const wording = 1 - (2 * shared) / (wantedWords.size + otherWords.size);

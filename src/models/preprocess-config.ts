@@ -24,7 +24,14 @@ interface Defaults {
   readonly converts: boolean;
 }
 
-const CLIP_DEFAULTS: Defaults = { mean: CLIP_MEAN, std: CLIP_STD, resample: 3, square: false, crop: true, converts: true };
+const CLIP_DEFAULTS: Defaults = {
+  mean: CLIP_MEAN,
+  std: CLIP_STD,
+  resample: 3,
+  square: false,
+  crop: true,
+  converts: true,
+};
 const DEFAULTS: readonly (readonly [RegExp, Defaults])[] = [
   [/^(ChineseCLIP)/, { ...CLIP_DEFAULTS, crop: true }],
   [/^(Blip|Blip2|Bridge)/, { ...CLIP_DEFAULTS, square: true, crop: false }],
@@ -33,7 +40,15 @@ const DEFAULTS: readonly (readonly [RegExp, Defaults])[] = [
   [/^EfficientNet/, { mean: HALF, std: HALF, resample: 3, square: true, crop: false, converts: false }],
   [
     /^ConvNext/,
-    { mean: HALF, std: HALF, resample: 3, square: false, crop: false, cropPercent: 224 / 256, converts: false },
+    {
+      mean: HALF,
+      std: HALF,
+      resample: 3,
+      square: false,
+      crop: false,
+      cropPercent: 224 / 256,
+      converts: false,
+    },
   ],
   [/^DeiT/, { mean: HALF, std: HALF, resample: 3, square: true, crop: true, converts: false }],
   [
@@ -90,7 +105,10 @@ function readResize(config: Json, defaults: Defaults, crop: Size | null, file: s
     if (asBoolean(config['do_resize']) === false && crop !== null) {
       return { size: crop, resizeMode: 'shortest', resizeTo: Math.min(crop[0], crop[1]), centerCrop: true };
     }
-    throw invalid(file, `size is ${JSON.stringify(raw)}, expected a number, shortest_edge, or height and width`);
+    throw invalid(
+      file,
+      `size is ${JSON.stringify(raw)}, expected a number, shortest_edge, or height and width`,
+    );
   }
   if (pair !== null || (square && asNumber(raw) !== undefined)) {
     const to: Size = pair ?? [side ?? 0, side ?? 0];
@@ -175,11 +193,19 @@ function readArithmetic(config: Json, defaults: Defaults, file: string): Arithme
   if (type.startsWith('EfficientNet') && (asBoolean(config['include_top']) ?? true)) {
     std = [std[0] * ownStd[0], std[1] * ownStd[1], std[2] * ownStd[2]];
   }
-  if (std.some((value) => value === 0)) throw invalid(file, 'image_std holds a 0, by which nothing can be divided');
+  if (std.some((value) => value === 0))
+    throw invalid(file, 'image_std holds a 0, by which nothing can be divided');
   return { rescale, mean, std };
 }
 
-const OPEN_CLIP_FILTERS: readonly Interpolation[] = ['bicubic', 'bilinear', 'nearest', 'lanczos', 'box', 'hamming'];
+const OPEN_CLIP_FILTERS: readonly Interpolation[] = [
+  'bicubic',
+  'bilinear',
+  'nearest',
+  'lanczos',
+  'box',
+  'hamming',
+];
 
 /**
  * The rule of open_clip's preprocess_cfg; `size` is the image size where the file has none.
@@ -206,7 +232,9 @@ export function readOpenClipSpec(config: Json, file: string, size: unknown): Pre
     cropRounding: 'half-even',
     rgb: 'after',
     transparency: 'keep',
-    fill: asNumber(colour) ?? (colour === undefined || colour === null ? 0 : readTriple(colour, HALF, 'fill_color', file)),
+    fill:
+      asNumber(colour) ??
+      (colour === undefined || colour === null ? 0 : readTriple(colour, HALF, 'fill_color', file)),
     rescale: 1 / 255,
     mean: readTriple(config['mean'], CLIP_MEAN, 'mean', file),
     std: readTriple(config['std'], CLIP_STD, 'std', file),

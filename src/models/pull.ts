@@ -5,7 +5,15 @@ import { parseOptions, read, type Reader } from '../options.js';
 import type { Dtype } from './card.js';
 import { freeBytes, lockRepo, publish, repoCache, type RepoCache } from './hub-cache.js';
 import { neededFiles } from './hub-files.js';
-import { hubAccess, isOffline, PATIENCE, readRevision, type HubAccess, type HubFile, type Patience } from './hub.js';
+import {
+  hubAccess,
+  isOffline,
+  PATIENCE,
+  readRevision,
+  type HubAccess,
+  type HubFile,
+  type Patience,
+} from './hub.js';
 import { bring, isIntact, partialSize } from './hub-transfer.js';
 import { cacheFolders, locateModel } from './locate.js';
 import { findCard, hubIdOf, unknownModel } from './registry.js';
@@ -131,7 +139,11 @@ export function repositoryOf(name: string): { readonly repo: string; readonly mo
   );
 }
 
-function choose(all: readonly HubFile[], dtype: 'auto' | Dtype, repo: string): { dtype: Dtype; files: HubFile[] } {
+function choose(
+  all: readonly HubFile[],
+  dtype: 'auto' | Dtype,
+  repo: string,
+): { dtype: Dtype; files: HubFile[] } {
   const paths = all.map(({ path }) => path);
   const offered = (['fp32', 'fp16', 'int8'] as const).filter((type) => neededFiles(paths, type).length > 0);
   const chosen = dtype === 'auto' ? offered[0] : offered.find((type) => type === dtype);
@@ -140,8 +152,14 @@ function choose(all: readonly HubFile[], dtype: 'auto' | Dtype, repo: string): {
     return { dtype: chosen, files: all.filter(({ path }) => needed.has(path)) };
   }
   throw offered.length === 0
-    ? new DiptychError('MODEL_UNSUPPORTED', 'the repository holds no ONNX graphs; export it with training/export', { input: repo })
-    : new DiptychError('BAD_OPTION', `it has no ${dtype} graphs, only ${offered.join(', ')}`, { input: repo });
+    ? new DiptychError(
+        'MODEL_UNSUPPORTED',
+        'the repository holds no ONNX graphs; export it with training/export',
+        { input: repo },
+      )
+    : new DiptychError('BAD_OPTION', `it has no ${dtype} graphs, only ${offered.join(', ')}`, {
+        input: repo,
+      });
 }
 
 async function isCached(cache: RepoCache, file: HubFile, verify: boolean): Promise<boolean> {

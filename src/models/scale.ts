@@ -27,7 +27,11 @@ export function settleScale(
   }
   const bias = options.logitBias ?? null;
   if (card !== null && card.logitScale !== null) {
-    return { logitScale: card.logitScale, logitBias: card.logitBias ?? bias, logitScaleSource: 'registry card' };
+    return {
+      logitScale: card.logitScale,
+      logitBias: card.logitBias ?? bias,
+      logitScaleSource: 'registry card',
+    };
   }
   const folder = folderScale(configs, combined);
   if (options.logitScale !== undefined) {
@@ -64,5 +68,7 @@ function folderScale(configs: Configs, combined: OnnxHeader | null): Scale | nul
     };
   }
   const fixed = configs.family.logitScale;
-  return fixed === null ? null : { logitScale: fixed, logitBias: null, logitScaleSource: `${configs.family.family} family` };
+  return fixed === null
+    ? null
+    : { logitScale: fixed, logitBias: null, logitScaleSource: `${configs.family.family} family` };
 }

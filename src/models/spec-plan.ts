@@ -9,7 +9,11 @@ import type { OnnxHeader } from './onnx/header.js';
 import { chineseClipSpec, readHuggingFaceSpec, readOpenClipSpec, sizeOf } from './preprocess-config.js';
 
 /** Where Hugging Face folders keep the rule, best first; the last nests it under `image_processor`. */
-const FILES = ['preprocessor_config.json', 'onnx/preprocessor_config.json', 'image_processor/preprocessor_config.json'];
+const FILES = [
+  'preprocessor_config.json',
+  'onnx/preprocessor_config.json',
+  'image_processor/preprocessor_config.json',
+];
 
 /**
  * The image rule of a folder, checked against the graph's input.
@@ -60,8 +64,11 @@ function readSpec(
     const { config, file } = openClipPreprocess;
     return { spec: readOpenClipSpec(config, file, graph ?? undefined), file };
   }
-  if (layout === 'chinese-clip' && graph !== null) return { spec: chineseClipSpec(graph), file: listing.folder };
-  const wanted = openClip ? 'visual/preprocess_cfg.json or open_clip_config.json' : 'preprocessor_config.json';
+  if (layout === 'chinese-clip' && graph !== null)
+    return { spec: chineseClipSpec(graph), file: listing.folder };
+  const wanted = openClip
+    ? 'visual/preprocess_cfg.json or open_clip_config.json'
+    : 'preprocessor_config.json';
   throw new DiptychError(
     'MODEL_INVALID',
     `the folder has an image graph but no ${wanted}, so how pictures are resized and normalised is not told; fetch that file`,

@@ -28,10 +28,15 @@ export function planText(sources: TextSources, warnings: string[]): TextPlan {
   const { listing, family, graph, header } = sources;
   const vocabulary = findVocabulary(listing);
   if (vocabulary === null) {
-    const exporter = sources.layout === 'chinese-clip' ? 'vocab.txt (cn_clip/clip/vocab.txt)' : 'tokenizer.json';
-    throw new DiptychError('MODEL_INVALID', `the folder has a text graph but no tokenizer: put its ${exporter} there`, {
-      input: listing.folder,
-    });
+    const exporter =
+      sources.layout === 'chinese-clip' ? 'vocab.txt (cn_clip/clip/vocab.txt)' : 'tokenizer.json';
+    throw new DiptychError(
+      'MODEL_INVALID',
+      `the folder has a text graph but no tokenizer: put its ${exporter} there`,
+      {
+        input: listing.folder,
+      },
+    );
   }
   checkKind(vocabulary, sources);
   const base = sources.openClip ? openClipPlan(sources, vocabulary) : familyPlan(sources, vocabulary);
@@ -74,9 +79,16 @@ function openClipPlan({ config, family, listing }: TextSources, vocabulary: Voca
   const mode = asString(at(text, 'tokenizer_mode')) ?? '';
   if (mode !== '') {
     // CLIPS puts a class token behind the padding: ids made by the ordinary rule would be silently wrong.
-    throw new DiptychError('MODEL_UNSUPPORTED', `tokenizer_mode "${mode}" is not known here; use another model`, {
-      input: join(listing.folder, listing.files.has('open_clip_config.json') ? 'open_clip_config.json' : 'config.json'),
-    });
+    throw new DiptychError(
+      'MODEL_UNSUPPORTED',
+      `tokenizer_mode "${mode}" is not known here; use another model`,
+      {
+        input: join(
+          listing.folder,
+          listing.files.has('open_clip_config.json') ? 'open_clip_config.json' : 'config.json',
+        ),
+      },
+    );
   }
   const contextLength = asNumber(at(text, 'context_length')) ?? 77;
   const causal = asBoolean(at(text, 'no_causal_mask')) !== true;
@@ -103,7 +115,10 @@ function openClipPlan({ config, family, listing }: TextSources, vocabulary: Voca
     bucketable: simple && causal && pooled && family.bucketable,
     kind: simple ? 'clip-bpe' : jsonKind(vocabulary),
     spelling: 'open_clip',
-    zeroed: asBoolean(at(kwargs, 'strip_sep_token')) === true ? [tokenText(vocabulary.config, 'sep_token') ?? '[SEP]'] : [],
+    zeroed:
+      asBoolean(at(kwargs, 'strip_sep_token')) === true
+        ? [tokenText(vocabulary.config, 'sep_token') ?? '[SEP]']
+        : [],
   };
 }
 
@@ -177,7 +192,9 @@ function settleLength(length: number, sources: TextSources, warnings: string[]):
     );
   }
   if (Number.isFinite(length) && length !== fixed) {
-    warnings.push(`the configuration says ${String(length)} tokens per text, the graph takes ${String(fixed)}: using ${String(fixed)}`);
+    warnings.push(
+      `the configuration says ${String(length)} tokens per text, the graph takes ${String(fixed)}: using ${String(fixed)}`,
+    );
   }
   return fixed;
 }
@@ -190,7 +207,8 @@ function overrideCleaning(
   sources: TextSources,
 ): TextPlan {
   const { files } = vocabulary;
-  const clip = lookUp(vocabulary, '<|endoftext|>') !== undefined || lookUp(vocabulary, '<end_of_text>') !== undefined;
+  const clip =
+    lookUp(vocabulary, '<|endoftext|>') !== undefined || lookUp(vocabulary, '<end_of_text>') !== undefined;
   const bert = vocabulary.type === 'WordPiece' || (files['vocab']?.endsWith('.txt') ?? false);
   const unfit = (what: string): DiptychError =>
     new DiptychError('BAD_OPTION', `${cleaning} needs ${what}, which ${sources.listing.folder} has not`, {
@@ -202,7 +220,14 @@ function overrideCleaning(
     case 'openai':
     case 'open_clip':
     case 'canonicalize':
-      if (clip) return { ...plan, cleaning, kind: 'clip-bpe', spelling: cleaning === 'openai' ? 'openai' : 'open_clip', padId: 0 };
+      if (clip)
+        return {
+          ...plan,
+          cleaning,
+          kind: 'clip-bpe',
+          spelling: cleaning === 'openai' ? 'openai' : 'open_clip',
+          padId: 0,
+        };
       return {
         ...plan,
         cleaning: cleaning === 'open_clip' ? 'whitespace' : cleaning,

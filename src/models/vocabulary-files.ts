@@ -33,7 +33,11 @@ export function findVocabulary(listing: FolderListing): VocabularyFiles | null {
     const special = has('special_tokens_map.json') ? readJson(absolute('special_tokens_map.json')) : {};
     const config = has('tokenizer_config.json') ? readJson(absolute('tokenizer_config.json')) : {};
     const { tokenizer } = files;
-    return { files, config: { ...special, ...config }, type: tokenizer === undefined ? null : sniffType(tokenizer) };
+    return {
+      files,
+      config: { ...special, ...config },
+      type: tokenizer === undefined ? null : sniffType(tokenizer),
+    };
   }
   return null;
 }
@@ -63,7 +67,9 @@ function readTable(files: VocabularyFiles['files']): (token: string) => number |
   const { tokenizer, vocab, model } = files;
   if (tokenizer !== undefined) {
     const json = readJson(tokenizer);
-    const added = new Map(asList(json['added_tokens']).map((entry) => [at(entry, 'content'), at(entry, 'id')]));
+    const added = new Map(
+      asList(json['added_tokens']).map((entry) => [at(entry, 'content'), at(entry, 'id')]),
+    );
     const words = at(json, 'model', 'vocab');
     const list = Array.isArray(words) ? asList(words).map((entry) => at(entry, 0)) : null;
     return (token) => {

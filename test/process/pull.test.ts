@@ -169,7 +169,11 @@ describe('models pull', () => {
       { faults: { [ONNX]: Array.from({ length: 9 }, () => ({ kind: 'status', status: 500 }) as const) } },
       /DOWNLOAD_FAILED.*gave up after 3 tries.*HTTP 500/s,
     ],
-    ['a file that has gone', { faults: { [ONNX]: [{ kind: 'status', status: 404 }] } }, /MODEL_NOT_FOUND/],
+    [
+      'a file that has gone',
+      { faults: { [ONNX]: [{ kind: 'status', status: 404 }] } },
+      /MODEL_NOT_FOUND.*vision_model\.onnx: the hub lists this file/s,
+    ],
   ])('fails on %s and leaves no broken model', async (_, more, message) => {
     await using server = await serveHub(repo(more));
     const failure = await pull(server).catch((error: unknown) => error);

@@ -23,7 +23,8 @@ function varint(value: number): number[] {
   return [...bytes, rest];
 }
 
-const number = (field: number, value: number): Uint8Array => Uint8Array.from([...varint(field * 8), ...varint(value)]);
+const number = (field: number, value: number): Uint8Array =>
+  Uint8Array.from([...varint(field * 8), ...varint(value)]);
 
 function message(field: number, ...parts: readonly Uint8Array[]): Uint8Array {
   const length = parts.reduce((sum, part) => sum + part.length, 0);

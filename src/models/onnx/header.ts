@@ -58,9 +58,15 @@ export function readOnnxHeader(file: string): OnnxHeader {
     if (!(error instanceof RangeError)) throw error;
     const start = wire.size > 0 ? wire.bytes(0, Math.min(64, wire.size)).toString('latin1') : '';
     if (start.startsWith('version https://git-lfs')) {
-      throw invalid(file, 'this is a Git LFS pointer, not the weights; run "git lfs pull" or download the file');
+      throw invalid(
+        file,
+        'this is a Git LFS pointer, not the weights; run "git lfs pull" or download the file',
+      );
     }
-    throw invalid(file, `not a whole ONNX file (${error.message}; it has ${String(wire.size)} bytes); fetch it again`);
+    throw invalid(
+      file,
+      `not a whole ONNX file (${error.message}; it has ${String(wire.size)} bytes); fetch it again`,
+    );
   } finally {
     wire.close();
   }
@@ -230,7 +236,10 @@ function checkExternal(file: string, external: ReadonlyMap<string, number>): voi
   for (const [name, needed] of external) {
     const path = join(dirname(file), name);
     if (!existsSync(path)) {
-      throw invalid(path, `the weights of ${file} lie in this file, and it is missing; put it beside the model`);
+      throw invalid(
+        path,
+        `the weights of ${file} lie in this file, and it is missing; put it beside the model`,
+      );
     }
     const { size } = statSync(path);
     if (size < needed) {

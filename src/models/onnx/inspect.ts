@@ -1,7 +1,18 @@
 import type { GraphNode, OnnxHeader } from './header.js';
 
 /** Steps between a norm and the division by it: casts, clamps (eps), broadcasts. */
-const PASS = new Set(['Cast', 'Identity', 'Expand', 'Clip', 'Max', 'Add', 'Sqrt', 'Unsqueeze', 'Reshape', 'Pow']);
+const PASS = new Set([
+  'Cast',
+  'Identity',
+  'Expand',
+  'Clip',
+  'Max',
+  'Add',
+  'Sqrt',
+  'Unsqueeze',
+  'Reshape',
+  'Pow',
+]);
 const NORMS = new Set(['ReduceL2', 'ReduceSum', 'ReduceSumSquare', 'LpNormalization']);
 
 /** Which node writes a name. */
@@ -142,13 +153,23 @@ function scalarOf(header: OnnxHeader, by: ReadonlyMap<string, GraphNode>, name: 
   const known = header.scalars.get(name);
   if (known !== undefined) return known;
   const node = by.get(name);
-  if (node === undefined || !['Exp', 'Cast', 'Identity', 'Unsqueeze', 'Reshape'].includes(node.op)) return null;
+  if (node === undefined || !['Exp', 'Cast', 'Identity', 'Unsqueeze', 'Reshape'].includes(node.op))
+    return null;
   const inner = scalarOf(header, by, node.inputs[0] ?? '');
   return inner === null ? null : node.op === 'Exp' ? Math.exp(inner) : inner;
 }
 
 /** Operators that keep the last dimension of their first input. */
-const SAME_WIDTH = new Set(['Div', 'Cast', 'Identity', 'Squeeze', 'Mul', 'LpNormalization', 'Gather', 'Slice']);
+const SAME_WIDTH = new Set([
+  'Div',
+  'Cast',
+  'Identity',
+  'Squeeze',
+  'Mul',
+  'LpNormalization',
+  'Gather',
+  'Slice',
+]);
 
 /**
  * Size of an output's last dimension from the weights behind it, where its shape does not tell: exporters leave

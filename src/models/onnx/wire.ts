@@ -28,7 +28,8 @@ export class WireFile {
       this.#length = readSync(this.#fd, this.#window, 0, WINDOW, position);
     }
     const value = this.#window[position - this.#start];
-    if (this.#length === 0 || value === undefined) throw new RangeError(`file ends at byte ${String(position)}`);
+    if (this.#length === 0 || value === undefined)
+      throw new RangeError(`file ends at byte ${String(position)}`);
     return value;
   }
 
@@ -67,7 +68,9 @@ export class WireFile {
       }
       if (number === 0) throw new RangeError(`byte ${String(position)} is no protobuf field (number 0)`);
       if (position + length > end) {
-        throw new RangeError(`a field of ${String(length)} bytes at byte ${String(position)} runs past byte ${String(end)}`);
+        throw new RangeError(
+          `a field of ${String(length)} bytes at byte ${String(position)} runs past byte ${String(end)}`,
+        );
       }
       yield { number, wire, start: position, end: position + length, value: 0 };
       position += length;
@@ -77,7 +80,7 @@ export class WireFile {
   /** The numbers of a packed field. */
   varints(field: Field): number[] {
     const out: number[] = [];
-    for (let position = field.start; position < field.end; ) {
+    for (let position = field.start; position < field.end;) {
       const { value, next } = this.#varint(position, field.end);
       out.push(value);
       position = next;
