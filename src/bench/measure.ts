@@ -26,7 +26,7 @@ interface Opened {
   retaken: number;
 }
 
-/** Longest that one subject is measured for, with at least this many samples by then. */
+/** Longest that one subject is measured for (or as long as was asked for), with at least this many samples by then. */
 const ENOUGH_SECONDS = 5;
 const ENOUGH_SAMPLES = 3;
 
@@ -168,7 +168,7 @@ function hasEnough(plan: CasePlan, one: Opened, settings: BenchSettings): boolea
   const count = one.samples.length;
   if (plan.maxSamples !== undefined && count >= plan.maxSamples) return true;
   if (count >= settings.minSamples && one.spent >= settings.seconds) return true;
-  return one.spent >= ENOUGH_SECONDS && count >= ENOUGH_SAMPLES;
+  return one.spent >= Math.max(ENOUGH_SECONDS, settings.seconds) && count >= ENOUGH_SAMPLES;
 }
 
 /** One sample of each subject in turn, so that what slows the machine for a while slows all of them. */
