@@ -59,8 +59,9 @@ def main() -> None:
         run.tail.write_back(net)
     projection = run.projection.detach().numpy()
     straight = np.array_equal(projection, np.eye(len(projection), dtype=np.float32))
-    vectors, added = (part.numpy() @ projection.T for part in (run.model.vectors, run.model.word_vectors))
-    trained = export.Trained(vectors, added, TEMPERATURE, run.model.folded(), columns.TAPS[SIZE])
+    model = run.model
+    vectors, added, known = (part.numpy() @ projection.T for part in (model.vectors, model.word_vectors, model.known_vectors))
+    trained = export.Trained(vectors, added, known, model.shares.numpy(), model.spare.numpy(), TEMPERATURE, model.folded(), columns.TAPS[SIZE])
     text = minilm.load()
     centre = (run.mean, None if straight else projection)
 

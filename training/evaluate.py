@@ -1,6 +1,6 @@
 """What `diptych eval` does not measure of a model folder: photos, batches, variants, speed. Pillow's bicubic, ONNX Runtime.
 
-python training/evaluate.py photos|stamps|animals|batch|agreement|speed [--model models/diptych-mini] [--dtype quantized] [--wide /tmp/wide]
+python training/evaluate.py photos|everyday|stamps|animals|batch|agreement|speed [--model models/diptych-mini] [--dtype quantized] [--wide /tmp/wide]
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from diptych_mini import emoji, gcompris, images, metrics, stamps as cutouts
+from diptych_mini import emoji, everyday as ordinary, gcompris, images, metrics, stamps as cutouts
 from diptych_mini.features import session
 from diptych_mini.sources import scikit_image_photo
 from diptych_mini.texts import run_texts, tokenizer, unit
@@ -63,6 +63,21 @@ def among_words(model: Model, tensor: np.ndarray, truth: list[str], words: list[
         figures = metrics.zero_shot(scores, numbers)
         wrong = [f"{truth[i]} as {words[best]}" for i, best in enumerate(scores.argmax(axis=1)) if words[best] != truth[i]]
         found[name] = {key: figures[key] for key in ("top1", "top5", "mean_recall", "ece")} | {"wrong": wrong}
+    return found
+
+
+def everyday(model: Model, _options: argparse.Namespace) -> dict:
+    """Ordinary photos among two lists of thirty everyday words, all fixed in advance; with 95 % intervals (Wilson)."""
+    entries, tensor = ordinary.load(model.size)
+    rows, found = model.images(tensor), {}
+    for letter, words in ordinary.LISTS.items():
+        for name in ("name", "simple"):
+            best = (rows @ model.labels(words, TEMPLATES[name]).T).argmax(axis=1)
+            for half in ("dev", "test"):
+                right = [words[best[i]] == entry["word"] for i, entry in enumerate(entries) if entry["half"] == half and entry["word"] in words]
+                low, high = metrics.wilson(sum(right), len(right))
+                found[f"{letter}, {half} ({name})"] = {"right": sum(right), "pictures": len(right), "top1": round(sum(right) / len(right), 3),
+                                                       "interval": [round(low, 3), round(high, 3)]}
     return found
 
 
@@ -123,7 +138,7 @@ def speed(model: Model, _options: argparse.Namespace) -> dict:
             "captions_per_cpu_second": rate(lambda: model.texts(captions), 32)}
 
 
-SUITES = {"photos": photos, "stamps": stamps, "animals": animals, "batch": batch, "agreement": agreement, "speed": speed}
+SUITES = {"photos": photos, "everyday": everyday, "stamps": stamps, "animals": animals, "batch": batch, "agreement": agreement, "speed": speed}
 
 
 def main() -> None:

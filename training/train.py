@@ -36,8 +36,7 @@ class Run:
 
     def __init__(self, net: efficientnet.Lite, shapes: tuple[int, int, int]) -> None:
         self.mean = recipe.class_vectors().mean(axis=0)
-        vectors = (make(self.mean) for make in (data.class_vectors, data.emoji_vectors, data.word_vectors))
-        self.model = heads.MixtureHead(net, *vectors, TEMPERATURE, shapes)
+        self.model = heads.MixtureHead(net, data.vectors(self.mean), TEMPERATURE, shapes)
         self.tail = Tail(net, SIZE)
         self.projection = torch.nn.Parameter(torch.eye(len(self.mean)))
         self.log_scale = torch.nn.Parameter(torch.tensor(np.log(20.0)).float())
@@ -62,7 +61,8 @@ class Run:
     def load(self, path: Path) -> dict:
         state = torch.load(path, weights_only=True)
         # the texts come from the code as it is now: a wording may change after the detectors were trained
-        self.model.load_state_dict({**state["model"], "vectors": self.model.vectors, "word_vectors": self.model.word_vectors})
+        texts = {name: getattr(self.model, name) for name in ("vectors", "word_vectors", "known_vectors", "shares", "spare")}
+        self.model.load_state_dict({**state["model"], **texts})
         self.tail.load_state_dict(state["tail"])
         for name in ("projection", "log_scale", "bias"):
             getattr(self, name).data = state[name]
@@ -223,6 +223,8 @@ def main() -> None:
         ridge.fit(run.model, drawings, [photos, clips[0]], options.seed)
         with torch.no_grad():
             ridge.fit_words(run.model, [(drawings, data.emoji_words()[drawings.targets]), (clips[0], clips[2])], [photos, cropped])
+            ridge.fit_glance(run.model, TEMPERATURE, cropped)
+            ridge.fit_look(run.model, photos, clips[0])
         record({"step": 0, "fitted": len(drawings.targets), "seconds": round(time.process_time(), 1),
                 **(measure(run, watched, names[0], False) if watched is not None else {})})
     if options.words:

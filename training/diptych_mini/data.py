@@ -9,15 +9,16 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from . import emoji, features, images, pseudo, recipe, words
+from . import emoji, features, heads, images, pseudo, recipe, scenes, words
 from .efficientnet import Lite
+from .knowledge import class_texts, imagenet_concepts
 from .sources import CACHE
 from .texts import embed, unit
 
 PHOTO_TEMPLATES = ["{}", "a photo of a {}.", "a picture of a {}.", "a blurry photo of a {}.", "a small photo of the {}.", "a close-up of a {}."]
 DRAWING_TEMPLATES = ["{}", "an emoji of {}", "a drawing of {}"]
 NEARNESS = 0.3  # ridge penalty between the words' texts
-LEANING = 0.2  # of a class towards its everyday word
+SPARE = 64  # directions of the space that are left to what a picture looks like
 PARTS = ("features", "columns", "colours")
 
 
@@ -102,9 +103,17 @@ def word_vectors(mean: np.ndarray) -> np.ndarray:
     return np.concatenate([apart(unit(embed(names) - mean)) for names in (words.NAMED, images.CIFAR_LABELS)]).astype(np.float32)
 
 
-def class_vectors(mean: np.ndarray) -> np.ndarray:
-    """ImageNet's class texts [1000, 384], less the mean text, leaning towards the everyday words that WordNet has above them."""
-    return recipe.class_vectors() - mean + LEANING * words.of_classes() @ word_vectors(mean)[: len(words.NAMED)]
+def spare_directions() -> np.ndarray:
+    """[SPARE, 384]: the directions in which names, definitions and wordings of emoji and classes differ least."""
+    classes = [text for concept in imagenet_concepts() for text in class_texts(concept)]
+    rows = np.concatenate([concept_texts().rows, embed(classes)])
+    _, directions = np.linalg.eigh(np.cov(rows.T.astype(np.float64)))
+    return np.ascontiguousarray(directions[:, :SPARE].T)
+
+
+def vectors(mean: np.ndarray) -> heads.Texts:
+    known = apart(unit(embed(scenes.KNOWN) - mean))
+    return heads.Texts(recipe.class_vectors() - mean, emoji_vectors(mean), word_vectors(mean), known, scenes.shares(), spare_directions())
 
 
 @lru_cache(maxsize=1)

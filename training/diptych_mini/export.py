@@ -34,6 +34,9 @@ class Trained:
 
     vectors: np.ndarray  # texts less the mean text, of classes and emoji
     word_vectors: np.ndarray  # what the word detectors add
+    known_vectors: np.ndarray  # what words in view add
+    shares: np.ndarray  # how far a photo of each class shows each of them
+    spare: np.ndarray  # directions for the look
     temperature: float
     layers: dict[str, np.ndarray]  # MixtureHead.folded()
     taps: tuple[int, ...]
@@ -63,6 +66,9 @@ def image_graph(net: efficientnet.Lite, image_size: int, trained: Trained, store
         return graph.op("Gemm", value, graph.weight(f"{name}.weight", layers[f"{name}.weight"], store),
                         graph.constant(layers[f"{name}.bias"], f"{name}.bias"), transB=1)
 
+    def number(value: float) -> str:
+        return graph.constant(np.float32(value))
+
     grid, _ = columns.add_columns(graph, body, image_size)
     colours, _ = columns.add_colours(graph, pixels, image_size)
     squeezed = graph.op("Relu", graph.op("Conv", grid, graph.weight("squeeze.weight", layers["squeeze.weight"], store),
@@ -72,15 +78,28 @@ def image_graph(net: efficientnet.Lite, image_size: int, trained: Trained, store
     classes = graph.op("Mul", body.logits, graph.constant(np.float32(1 / trained.temperature)))
     chances = graph.op("Softmax", graph.op("Concat", classes, emoji, axis=1), axis=-1)
     mixed = graph.unit(graph.op("MatMul", chances, graph.weight("mixture_texts", trained.vectors, store)))
-    first, past = graph.constant(np.int64([0])), graph.constant(np.int64([heads.CLASSES]))
-    seen = graph.op("ReduceSum", graph.op("Slice", chances, first, past, graph.constant(np.int64([1]))), graph.constant(np.int64([1])), keepdims=1)
-    words = graph.op("Mul", graph.op("Sqrt", seen), graph.op("Relu", layer("words", body.features)))
-    mixed = graph.op("Add", mixed, graph.op("MatMul", words, graph.weight("word_texts", trained.word_vectors, store)))
-    graph.output(graph.unit(mixed), "image_embeds", ["batch", minilm.WIDTH])
+    first, past, axis = (graph.constant(np.int64([number])) for number in (0, heads.CLASSES, 1))
+    seen = graph.op("ReduceSum", graph.op("Slice", chances, first, past, axis), axis, keepdims=1)
+    # as in MixtureHead.mix
+    seen = graph.op("Max", seen, number(1e-3))
+    odds = graph.op("Mul", seen, number(heads.PHOTO_ODDS))
+    photo = graph.op("Div", odds, graph.op("Sub", graph.op("Add", odds, number(1)), seen))
+    known = graph.weight("known_texts", trained.known_vectors, store)
+    detected = graph.op("MatMul", graph.op("Relu", layer("words", body.features)), graph.weight("word_texts", trained.word_vectors, store))
+    glance = graph.unit(graph.op("MatMul", layer("glance", body.features), known))
+    added = graph.op("Mul", graph.op("Add", detected, graph.op("Mul", glance, number(heads.GLANCE))), graph.op("Sqrt", photo))
+    shown = graph.op("Div", graph.op("MatMul", graph.op("Slice", chances, first, past, axis), graph.weight("shares", trained.shares, store)), seen)
+    evidence = graph.op("Mul", graph.op("Min", graph.op("Mul", shown, number(1 / heads.ENOUGH)), number(1)),
+                        graph.op("Mul", photo, number(heads.EVIDENCE)))
+    mixed = graph.unit(graph.op("Add", graph.op("Add", mixed, added), graph.op("MatMul", evidence, known)))
+    spare, back = graph.constant(trained.spare.astype(np.float32), "spare"), graph.constant(trained.spare.T.astype(np.float32), "spare_back")
+    look = graph.op("Mul", graph.unit(layer("look", body.features)), number(heads.LOOK))
+    change = graph.op("MatMul", graph.op("Sub", look, graph.op("MatMul", mixed, back)), spare)
+    graph.output(graph.unit(graph.op("Add", mixed, change)), "image_embeds", ["batch", minilm.WIDTH])
     return graph
 
 
-NOTES = {"vision": "EfficientNet-Lite; one softmax over classes and emoji mixes their text vectors, detectors of words add theirs. Apache-2.0.",
+NOTES = {"vision": "EfficientNet-Lite; one softmax over classes and emoji mixes their text vectors, words in view add theirs. Apache-2.0.",
          "text": "all-MiniLM-L6-v2, mean pooled, unit length, less the mean text, unit length. Apache-2.0."}
 
 

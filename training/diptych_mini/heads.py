@@ -1,10 +1,14 @@
 """The trainable part of the image tower, on top of activations that were computed once.
 
 An image vector is a mixture of text vectors, of ImageNet's classes, as the classifier sees them, and of emoji
-names: one softmax decides between them. Detectors of everyday words add theirs to it as far as no emoji is seen.
+names: one softmax decides between them. As far as no emoji is seen, everyday words are added: by detectors, by what the
+classes usually show (scenes.py), and by a glance, a linear look for the same where the classifier is at a loss. Directions
+in which texts hardly differ carry what the picture looks like.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,6 +19,10 @@ from .efficientnet import Lite
 
 CHANNELS, HIDDEN, DROPOUT = 128, 448, 0.3
 CLASSES = 1000
+PHOTO_ODDS = 20.0  # the softmax calls a photo an emoji more often than an emoji a photo: the odds of "photo" are multiplied
+EVIDENCE, ENOUGH = 0.3, 0.1  # what a word in view adds; the chance of its classes at which it is certain to be in view
+GLANCE = 0.3  # length of what the glance adds
+LOOK = 0.3  # length of what the picture looks like
 
 
 class Detail(nn.Module):
@@ -33,11 +41,21 @@ class Detail(nn.Module):
         return self.join(F.dropout(self.seen(columns, pooled, colours), DROPOUT, self.training))
 
 
+@dataclass
+class Texts:
+    """What image vectors are made of; unit vectors less the mean text."""
+
+    classes: np.ndarray  # [1000, 384]
+    emoji: np.ndarray  # [1911, 384]
+    words: np.ndarray  # what the word detectors add, as `data.apart` gives it
+    known: np.ndarray  # of scenes.KNOWN, the same
+    shares: np.ndarray  # [1000, known]: how far a photo of each class shows each word
+    spare: np.ndarray  # [64, 384]: orthonormal directions in which texts hardly differ
+
+
 class MixtureHead(nn.Module):
-    def __init__(self, net: Lite, class_vectors: np.ndarray, emoji_vectors: np.ndarray, word_vectors: np.ndarray, temperature: float,
-                 shapes: tuple[int, int, int]) -> None:
-        """Vectors already less the mean text, those of the words as `data.apart` gives them; `shapes`: channels and cells of the
-        columns, number of colours."""
+    def __init__(self, net: Lite, texts: Texts, temperature: float, shapes: tuple[int, int, int]) -> None:
+        """`shapes`: channels and cells of the columns, number of colours."""
         super().__init__()
         weight, bias = net.classifier
         channels, self.cells, colours = shapes
@@ -45,16 +63,21 @@ class MixtureHead(nn.Module):
         self.classifier.weight.data, self.classifier.bias.data = torch.tensor(weight) / temperature, torch.tensor(bias) / temperature
         self.classifier.requires_grad_(False)
         self.detail = Detail(channels, self.cells, colours, weight.shape[1])
-        self.emoji = nn.Linear(HIDDEN, len(emoji_vectors))
-        self.words = nn.Linear(weight.shape[1], len(word_vectors))
+        self.emoji = nn.Linear(HIDDEN, len(texts.emoji))
+        self.words = nn.Linear(weight.shape[1], len(texts.words))
+        self.glance = nn.Linear(weight.shape[1], len(texts.known))
+        self.look = nn.Linear(weight.shape[1], len(texts.spare))
+        self.glance.requires_grad_(False)
+        self.look.requires_grad_(False)
         nn.init.zeros_(self.words.weight)
         nn.init.normal_(self.emoji.weight, std=0.01)
         nn.init.zeros_(self.words.bias)
         for name, size in (("features_mean", weight.shape[1]), ("features_scale", weight.shape[1]),
                            ("columns_mean", channels), ("columns_scale", channels)):
             self.register_buffer(name, torch.zeros(size) if name.endswith("mean") else torch.ones(size))
-        self.register_buffer("vectors", torch.tensor(np.concatenate([class_vectors, emoji_vectors]), dtype=torch.float32))
-        self.register_buffer("word_vectors", torch.tensor(word_vectors, dtype=torch.float32))
+        for name, value in (("vectors", np.concatenate([texts.classes, texts.emoji])), ("word_vectors", texts.words),
+                            ("known_vectors", texts.known), ("shares", texts.shares), ("spare", texts.spare)):
+            self.register_buffer(name, torch.tensor(value, dtype=torch.float32))
 
     def standardise(self, features: torch.Tensor, columns: torch.Tensor) -> None:
         """Takes mean and spread of the inputs from samples."""
@@ -72,18 +95,25 @@ class MixtureHead(nn.Module):
         return torch.cat([self.classifier(features).float(), emoji.float()], dim=1)
 
     def everyday(self, features: torch.Tensor) -> torch.Tensor:
-        """How much of its vector each word detector adds; less than nothing is nothing."""
-        return self.words((features - self.features_mean) / self.features_scale).float()
+        """How much of its vector each word detector adds (less than nothing is nothing), then the glance and the look."""
+        words = self.words((features - self.features_mean) / self.features_scale)
+        return torch.cat([words.float(), self.glance(features).float(), self.look(features).float()], dim=1)
 
     def logits(self, features: torch.Tensor, columns: torch.Tensor, colours: torch.Tensor) -> torch.Tensor:
         return torch.cat([self.fixed(features, columns, colours), self.everyday(features)], dim=1)
 
     def mix(self, logits: torch.Tensor) -> torch.Tensor:
         """Unit image vectors of what `logits` gives."""
-        chances = logits[:, : len(self.vectors)].softmax(dim=1)
-        seen = chances[:, :CLASSES].sum(dim=1, keepdim=True).clamp(min=1e-6).sqrt()
-        added = (seen * F.relu(logits[:, len(self.vectors):])) @ self.word_vectors
-        return F.normalize(F.normalize(chances @ self.vectors, dim=1) + added, dim=1)
+        sizes = [len(part) for part in (self.vectors, self.word_vectors, self.known_vectors, self.spare)]
+        seen, words, glance, look = logits.split(sizes, dim=1)
+        chances = seen.softmax(dim=1)
+        classes = chances[:, :CLASSES]
+        share = classes.sum(dim=1, keepdim=True).clamp(min=1e-3)
+        photo = PHOTO_ODDS * share / (PHOTO_ODDS * share + 1 - share)
+        in_view = (classes @ self.shares / share / ENOUGH).clamp(max=1)
+        added = (F.relu(words) @ self.word_vectors + GLANCE * F.normalize(glance @ self.known_vectors, dim=1)) * photo.sqrt()
+        found = F.normalize(F.normalize(chances @ self.vectors, dim=1) + added + EVIDENCE * photo * in_view @ self.known_vectors, dim=1)
+        return F.normalize(found - found @ self.spare.T @ self.spare + LOOK * F.normalize(look, dim=1) @ self.spare, dim=1)
 
     def folded(self) -> dict[str, np.ndarray]:
         """The learnt layers with the standardisation folded in, as the exported graph wants them."""
@@ -98,7 +128,9 @@ class MixtureHead(nn.Module):
         words = self.words.weight / self.features_scale
         found = {"squeeze.weight": squeeze[:, :, None, None], "squeeze.bias": squeeze_bias, "join.weight": join, "join.bias": join_bias,
                  "emoji.weight": self.emoji.weight, "emoji.bias": self.emoji.bias,
-                 "words.weight": words, "words.bias": self.words.bias - words @ self.features_mean}
+                 "words.weight": words, "words.bias": self.words.bias - words @ self.features_mean,
+                 "glance.weight": self.glance.weight, "glance.bias": self.glance.bias,
+                 "look.weight": self.look.weight, "look.bias": self.look.bias}
         return {name: value.detach().numpy() for name, value in found.items()}
 
 

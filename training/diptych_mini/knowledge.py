@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+
 from .sources import npm_package, pypi_package
 
 
@@ -90,14 +92,36 @@ def ancestors(offset: str) -> dict[str, int]:
     return found
 
 
-# what people wear, carry or sit in is seldom photographed without them, and no ImageNet class is simply a person
-WITH_PEOPLE = {"clothing", "garment", "headdress", "helmet", "footwear", "uniform", "protective covering", "sports equipment",
-               "gymnastic apparatus", "musical instrument", "weapon", "hand tool", "sled", "ski", "litter"}
-PEOPLE = {"bobsleigh", "go-kart", "parachute", "unicycle", "groom", "baseball player", "scuba diver", "snorkel", "mortarboard"}
+# what people wear is seldom photographed without them, and no ImageNet class is simply a person; by WordNet's hypernyms or by name
+WORN = {"clothing", "garment", "headdress", "helmet", "uniform", "swimsuit", "body armor", "mask", "spectacles", "gown"}
+WORN_NAMES = {"bobsleigh", "parachute", "unicycle", "snorkel", "graduation cap", "go-kart", "bridegroom", "baseball player", "scuba diver",
+              "sunglasses", "cloak", "neck brace", "Band-Aid", "crutch", "whistle", "stethoscope",
+              "oxygen mask", "necklace", "hair clip", "hair wig", "microphone", "stage", "barbershop", "barber chair", "baby pacifier",
+              "baby bib", "diaper", "punching bag", "snowmobile", "gas mask or respirator", "shower cap", "swimming cap",
+              "seat belt", "stretcher", "dog sled", "ski", "knee pad", "shield", "breastplate", "cuirass", "bulletproof vest", "chain mail",
+              "holster"}
+HELD = {"sports equipment", "gymnastic apparatus", "musical instrument", "weapon", "ball", "sled", "footwear"}
+HELD_NAMES = {"racket", "drumstick", "paddle", "swing", "maypole", "moped", "motor scooter", "tricycle", "rickshaw vehicle",
+              "horse-drawn vehicle", "bullock cart", "sleeping bag", "binoculars", "cradle", "purse", "backpack", "messenger bag", "wallet",
+              "handkerchief", "loupe magnifying glass", "umbrella", "hair spray", "lipstick", "face powder", "bath towel"}
+NOT_HELD = {"missile", "cannon", "pipe organ", "grand piano", "upright piano", "bell or wind chime", "bubble"}
 
 
-def shows_people(concept: Concept) -> bool:
-    return concept.name in PEOPLE or bool(WITH_PEOPLE & {*concept.hypernyms, *concept.lemmas})
+def worn_by_people(concept: Concept) -> bool:
+    return concept.name in WORN_NAMES or bool(WORN & {*concept.hypernyms, *concept.lemmas})
+
+
+def held_by_people(concept: Concept) -> bool:
+    return concept.name not in NOT_HELD and (concept.name in HELD_NAMES or bool(HELD & {*concept.hypernyms, *concept.lemmas}))
+
+
+HELD_SHARE = 0.4  # what people hold, play or ride is often photographed alone
+
+
+@lru_cache(maxsize=1)
+def people() -> np.ndarray:
+    """float32 [1000]: how far a photo of each class shows a person."""
+    return np.array([1 if worn_by_people(concept) else HELD_SHARE if held_by_people(concept) else 0 for concept in imagenet_concepts()], np.float32)
 
 
 def class_texts(concept: Concept, knowledge: bool = True) -> list[str]:

@@ -33,3 +33,10 @@ def retrieval(scores: np.ndarray, truth: np.ndarray) -> dict:
     forth = (scores > own[:, None]).sum(axis=1)
     back = (scores[:, truth] > own[None]).sum(axis=0)
     return {f"{way}_r{k}": round(float((ranks < k).mean()), 4) for way, ranks in (("name", forth), ("picture", back)) for k in (1, 5, 10)}
+
+
+def wilson(right: int, total: int, z: float = 1.96) -> tuple[float, float]:
+    """The interval of a share that holds its true value 95 times in 100."""
+    share, spread = right / total, z * z / total
+    middle, half = (share + spread / 2) / (1 + spread), z * (share * (1 - share) / total + spread / (4 * total)) ** 0.5 / (1 + spread)
+    return middle - half, middle + half

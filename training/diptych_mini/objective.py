@@ -42,7 +42,7 @@ def losses(model: heads.MixtureHead, project, logits: torch.Tensor, batch: Batch
     contrast = (heads.symmetric_loss(found[:kept], wordings, same, log_scale) if kind == "softmax"
                 else heads.sigmoid_loss(found[:kept], wordings, same, log_scale, bias))
     last = heads.CLASSES + len(names)
-    emoji, words = logits[:, :last].log_softmax(dim=1)[:, heads.CLASSES:], logits[:, last:]
+    emoji, words = logits[:, :last].log_softmax(dim=1)[:, heads.CLASSES:], logits[:, last: last + len(model.word_vectors)]
     named = words.shape[1] - batch.chances.shape[1]
     return {
         "contrast": contrast,

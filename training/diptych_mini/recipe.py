@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .knowledge import class_texts, imagenet_concepts, shows_people
+from .knowledge import class_texts, imagenet_concepts, people
 from .texts import embed, unit
 
 
@@ -16,7 +16,7 @@ def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
-PERSON_SHARE = 0.75
+PERSON_SHARE = 0.7
 
 
 def person_vector() -> np.ndarray:
@@ -30,9 +30,8 @@ def class_vectors() -> np.ndarray:
     rows = embed([text for group in groups for text in group])
     ends = np.cumsum([len(group) for group in groups])
     vectors = unit(np.stack([part.mean(axis=0) for part in np.split(rows, ends[:-1])]))
-    people = np.array([shows_people(concept) for concept in imagenet_concepts()])
-    vectors[people] = unit((1 - PERSON_SHARE) * vectors[people] + PERSON_SHARE * person_vector())
-    return vectors
+    share = PERSON_SHARE * people()[:, None]
+    return unit((1 - share) * vectors + share * person_vector())
 
 
 def mixture(logits: np.ndarray, vectors: np.ndarray, temperature: float) -> np.ndarray:

@@ -16,6 +16,8 @@ BATCH = 500
 PENALTY = 0.2  # of the mean variance of what is seen
 SHARPNESS, THRESHOLD = 2.2, 1.2  # of scores in standard deviations
 FEWEST = 5  # drawings that a word's detector needs
+GLANCE_PENALTY = 3.0  # of the mean variance of the classifier's rows
+LOOKED_AT = 3000  # pictures of either kind that the look's axes come from
 USUAL = 4.0  # standard deviations at which a word is usually shown
 # penalty, gain and threshold of the words' detectors: of those learnt on drawings, and on photos
 DRAWN, PHOTOGRAPHED = (2.0, 0.3, 1.3), (0.1, 0.2, 0.5)
@@ -109,6 +111,29 @@ def fit_words(model: heads.MixtureHead, drawn: list[tuple[Pool, np.ndarray]], ph
 
     model.words.weight.data = (weights.T * model.features_scale).contiguous()
     model.words.bias.data = biases + model.features_mean @ weights
+
+
+def fit_glance(model: heads.MixtureHead, temperature: float, photos: Pool) -> None:
+    """One linear map from the pooled features to words in view, by ridge regression from the classifier's rows, as if each were a
+    picture, to what photos of its class show: where no class is likely, all of them still say what the picture is near to."""
+    rows = model.classifier.weight * temperature
+    rows, shares = rows - rows.mean(0), model.shares - model.shares.mean(0)
+    gram = rows.T @ rows
+    gram.diagonal().add_(GLANCE_PENALTY * gram.diagonal().mean())
+    weights = torch.linalg.solve(gram, rows.T @ shares).T
+    model.glance.weight.data = weights.contiguous()
+    model.glance.bias.data = -weights @ photos.parts["features"].float().mean(0)
+
+
+def fit_look(model: heads.MixtureHead, photos: Pool, clips: Pool) -> None:
+    """The main axes of the pooled features, half whitened."""
+    seen = torch.cat([pool.parts["features"][:LOOKED_AT].float() for pool in (photos, clips)])
+    mean = seen.mean(0)
+    _, spread, axes = torch.linalg.svd(seen - mean, full_matrices=False)
+    count = len(model.spare)
+    weights = axes[:count] * (spread[0] / spread[:count]).sqrt()[:, None]
+    model.look.weight.data = weights.contiguous()
+    model.look.bias.data = -weights @ mean
 
 
 def fit(model: heads.MixtureHead, drawings: Pool, others: list[Pool], seed: int) -> None:

@@ -28,7 +28,7 @@ PEOPLE = {"person", "man", "woman", "child"}  # WordNet calls a taco and a tiger
 UNSEEN = {*PEOPLE, "flag", "toy"}  # words that no detector of pooled features is made for: emoji and clothes stand for them
 NAMED = [word for word in WORDS if word not in UNSEEN]
 BY_KEYWORD = {"flower", "tree", "fruit", "coffee", "boat"}  # keywords of one-word names that are kinds, not companions
-FARTHER = 0.25  # weight of an everyday word above the nearest one
+FARTHER = 0.5  # weight of an everyday word above the nearest one
 MISLEADING = {"hot dog", "teddy bear", "orange book", "eye in speech bubble", "fish cake with swirl"}
 
 
