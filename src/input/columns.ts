@@ -12,6 +12,16 @@ export interface ColumnChoice {
   readonly text: string | null;
 }
 
+export interface TableOptions {
+  readonly kind: InputKind;
+  readonly columns: ColumnChoice;
+}
+
+export type Row = Readonly<Record<string, unknown>>;
+
+export const isRow = (value: unknown): value is Row =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
 /** Names that datasets in the wild use, most telling first. */
 const IMAGE_COLUMNS = [
   'image_path',

@@ -11,7 +11,8 @@ import { lineItems } from './lines.js';
 import { isStandardInput, pipeItems, streamItems } from './pipe.js';
 import { isImageName, sniffFile, SNIFF_BYTES, type FileType } from './sniff.js';
 import { sampleOfFiles } from './sample.js';
-import { csvItems, holdsImages, jsonlItems, parquetItems } from './tables.js';
+import { holdsImages, parquetItems } from './parquet.js';
+import { csvItems, jsonlItems } from './tables.js';
 import type * as Tar from './tar.js';
 import { walk } from './walk.js';
 

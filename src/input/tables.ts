@@ -1,25 +1,17 @@
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { pipeline } from 'node:stream';
-import type * as Hyparquet from 'hyparquet';
-import type { FileMetaData } from 'hyparquet';
 import { DiptychError, toDiptychError } from '../errors.js';
-import { chooseColumns, imageBytesColumn, recordItem, type ColumnChoice } from './columns.js';
-import { broken, type InputItem, type InputKind } from './item.js';
+import {
+  chooseColumns,
+  isRow,
+  recordItem,
+  type ColumnChoice,
+  type Row,
+  type TableOptions,
+} from './columns.js';
+import { broken, type InputItem } from './item.js';
 import { LineReader } from './lines.js';
-
-export interface TableOptions {
-  readonly kind: InputKind;
-  readonly columns: ColumnChoice;
-}
-
-// Readers of tables are loaded when one is to be read: see open.ts.
-type Parquet = typeof Hyparquet;
-
-type Row = Readonly<Record<string, unknown>>;
-
-const isRow = (value: unknown): value is Row =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const BASE64_IMAGE = /^(\/9j\/|iVBOR|R0lGOD|UklGR|Qk)[A-Za-z0-9+/_-]{40,}={0,2}$/;
 
@@ -114,66 +106,4 @@ export async function* jsonlItems(
     }
   }
   yield* lines.broken(file);
-}
-
-/** Columns of bytes that are not said to be text. */
-function bytesColumns({ parquetSchema }: Parquet, metadata: FileMetaData): string[] {
-  return parquetSchema(metadata)
-    .children.map(({ element }) => element)
-    .filter(
-      ({ type, converted_type: converted, logical_type: logical }) =>
-        type === 'BYTE_ARRAY' && converted === undefined && logical === undefined,
-    )
-    .map(({ name }) => name);
-}
-
-/** Whether a .parquet file holds images themselves. False for one that cannot be read. */
-export async function holdsImages(file: string): Promise<boolean> {
-  try {
-    const parquet = await import('hyparquet');
-    const metadata = await parquet.parquetMetadataAsync(await parquet.asyncBufferFromFile(file));
-    return imageBytesColumn(bytesColumns(parquet, metadata)) !== null;
-  } catch {
-    // Nobody asked for it by name: the folder has other things too.
-    return false;
-  }
-}
-
-/** A .parquet file, a slice of rows in memory at a time; image bytes, paths, URLs or texts in its columns. */
-export async function* parquetItems(
-  file: string,
-  options: TableOptions,
-): AsyncGenerator<InputItem, void, undefined> {
-  let columns: ColumnChoice;
-  let number = 0;
-  try {
-    const parquet = await import('hyparquet');
-    const { compressors } = await import('hyparquet-compressors');
-    const buffer = await parquet.asyncBufferFromFile(file);
-    const metadata = await parquet.parquetMetadataAsync(buffer);
-    const names = parquet.parquetSchema(metadata).children.map(({ element }) => element.name);
-    columns = chooseColumns(file, names, options.columns, options.kind, bytesColumns(parquet, metadata));
-    const folder = path.dirname(file);
-    // Bytes of images come as bytes; only text columns are text.
-    const slice = columns.image === null ? 8192 : 256;
-    const total = Number(metadata.num_rows);
-    for (let rowStart = 0; rowStart < total; rowStart += slice) {
-      const rowEnd = Math.min(total, rowStart + slice);
-      const rows: unknown[] = await parquet.parquetReadObjects({
-        file: buffer,
-        metadata,
-        rowStart,
-        rowEnd,
-        utf8: false,
-        compressors,
-      });
-      for (const row of rows) {
-        number++;
-        if (isRow(row)) yield recordItem(row, columns, `${file} row ${String(number)}`, folder);
-      }
-    }
-  } catch (error) {
-    if (error instanceof DiptychError && error.code === 'BAD_OPTION') throw error;
-    yield broken(file, toDiptychError(error, 'INPUT_UNREADABLE', file));
-  }
 }

@@ -7,6 +7,7 @@ import { describe, expect, test } from '@jest/globals';
 import { pack } from 'tar-stream';
 import type { InputItem, InputKind } from '#diptych/input/item.js';
 import { openInputs } from '#diptych/input/open.js';
+import { parquetWriteBuffer } from 'hyparquet-writer';
 import { parquetBytes } from '#diptych/output/parquet.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
@@ -202,6 +203,25 @@ describe('tables', () => {
       'broken t/e.jsonl line 6 INPUT_NOT_FOUND',
     ]);
     expect(items[0]?.cells).toEqual({ text: 'one', n: 1, deep: '{"a":[1]}' });
+  });
+
+  test('parquet: many row groups, each unpacked once, in order; bytes are their own', async () => {
+    const count = 10_000;
+    const image = Array.from({ length: count }, (_, i) => Uint8Array.of(0xff, 0xd8, 0xff, i & 255, i >> 8));
+    const id = Int32Array.from({ length: count }, (_, i) => i);
+    const columnData = [
+      { name: 'image', data: image, type: 'BYTE_ARRAY' as const },
+      { name: 'id', data: id, type: 'INT32' as const },
+    ];
+    const file = put('groups/f.parquet', Buffer.from(parquetWriteBuffer({ columnData, rowGroupSize: 1500 })));
+    const items = await open([file]);
+    expect(items.map(({ cells }) => Number(cells['id']))).toEqual([...id]);
+    const numbers = items.map((item) =>
+      item.shape === 'image' && item.image instanceof Uint8Array
+        ? Buffer.from(item.image).readUInt16LE(3)
+        : -1,
+    );
+    expect(numbers).toEqual([...id]);
   });
 
   test('parquet: paths and texts, own columns kept; a damaged file is named', async () => {
