@@ -30,12 +30,6 @@ inline F16 operator+(F16 a, F16 b) noexcept { return {_mm512_add_ps(a.v, b.v)}; 
 inline F16 operator-(F16 a, F16 b) noexcept { return {_mm512_sub_ps(a.v, b.v)}; }
 inline F16 operator*(F16 a, F16 b) noexcept { return {_mm512_mul_ps(a.v, b.v)}; }
 inline F16 fma(F16 a, F16 b, F16 c) noexcept { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
-// fma(*a, b, c) with the broadcast in the multiplication itself: one instruction to decode instead of two, at
-// the price of a load for each use. Compilers make one broadcast of several, so it is spelt out.
-[[gnu::always_inline]] inline F16 fma_word(const float* a, F16 b, F16 c) noexcept {
-  asm("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(c.v) : "v"(b.v), "m"(*a));
-  return c;
-}
 inline F16 min(F16 a, F16 b) noexcept { return {_mm512_min_ps(a.v, b.v)}; }
 inline F16 max(F16 a, F16 b) noexcept { return {_mm512_max_ps(a.v, b.v)}; }
 inline F16 abs(F16 a) noexcept { return {_mm512_abs_ps(a.v)}; }

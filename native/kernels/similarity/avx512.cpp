@@ -10,22 +10,13 @@
 namespace diptych::kernels::similarity {
 namespace {
 
-// Two of six rows: one instruction less to decode each, while the load ports still keep up with the
-// multipliers.
-struct Words : TileShape<4, 12, 12, 8, 6> {
-  static constexpr int embedded(int panels) noexcept { return panels == 4 ? 2 : 0; }
-};
-struct Floats : Fp32<Words> {
-  static F16 step_word(F16 acc, const std::byte* word, F16 b) noexcept {
-    return simd::fma_word(reinterpret_cast<const float*>(word), b, acc);
-  }
-};
+using Words = TileShape<4, 12, 12, 8, 6>;
 // Each word becomes two vectors.
 using Pairs = TileShape<4, 12, 8, 6, 4>;
 
 }  // namespace
 
-constinit const Variant avx512_fp32 = variant_of<Floats>("avx512", Family::avx512, needs_avx512);
+constinit const Variant avx512_fp32 = variant_of<Fp32<Words>>("avx512", Family::avx512, needs_avx512);
 constinit const Variant avx512_bf16_emulated =
     variant_of<Bf16<Pairs>>("avx512", Family::avx512, needs_avx512);
 constinit const Variant avx512_int8 = variant_of<Int8<Pairs>>("avx512", Family::avx512, needs_avx512);

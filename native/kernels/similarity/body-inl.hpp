@@ -64,54 +64,36 @@ struct Tile {
 #pragma GCC unroll 4
       for (int p = 0; p < P; ++p) acc[r][p] = start;
     }
+    constexpr std::size_t panel_step = static_cast<std::size_t>(P) * panel_width * 4;
     const std::byte* rows[R];
 #pragma GCC unroll 24
     for (int r = 0; r < R; ++r) rows[r] = base + static_cast<std::size_t>(r) * stride;
     const std::size_t whole = block.words / 16 * 16;
     const Ahead ahead[2] = {{block.soon[0], row, R, whole}, {block.soon[1], row, R, whole}};
 
-    // Rows advance with k where steps are unrolled whole, and are counted from their start where not.
-    const auto advance = [&](std::size_t words) {
-      if constexpr (!Op::unrolled) return;
-#pragma GCC unroll 24
-      for (int r = 0; r < R; ++r) rows[r] += words * 4;
-    };
     std::size_t k = 0;
     for (; k < whole; k += 16) {
       ahead[0].fetch(k);
       ahead[1].fetch(k);
       lines.fetch(k);
-      const std::size_t at = Op::unrolled ? 0 : k * 4;
       // Few queries: the rows themselves are what is waited for.
       if constexpr (P <= 2) {
 #pragma GCC unroll 24
-        for (int r = 0; r < R; ++r) __builtin_prefetch(rows[r] + at + 256, 0, 3);
+        for (int r = 0; r < R; ++r) __builtin_prefetch(rows[r] + k * 4 + 256, 0, 3);
       }
-      if constexpr (Op::unrolled) {
-        // Addresses are then a register and a constant each, with nothing to add up.
-#pragma GCC unroll 16
-        for (std::size_t i = 0; i < 16; ++i) step(rows, i * 4, panel + i * panel_step);
-        panel += 16 * panel_step;
-      } else {
 #pragma GCC unroll 4
-        for (std::size_t i = 0; i < 16; ++i) {
-          step(rows, at + i * 4, panel);
-          panel += panel_step;
-        }
+      for (std::size_t i = 0; i < 16; ++i) {
+        step(rows, (k + i) * 4, panel);
+        panel += panel_step;
       }
-      advance(16);
     }
     for (; k < block.words; ++k) {
-      step(rows, Op::unrolled ? 0 : k * 4, panel);
+      step(rows, k * 4, panel);
       panel += panel_step;
-      advance(1);
     }
   }
 
  private:
-  static constexpr std::size_t panel_step = static_cast<std::size_t>(P) * panel_width * 4;
-
-  // Words at `offset` of the rows, `panel` being theirs.
   [[gnu::always_inline]] inline void step(const std::byte* const (&rows)[R], std::size_t offset,
                                           const std::byte* panel) noexcept {
     typename Op::Panel b[P];
@@ -121,13 +103,6 @@ struct Tile {
     }
 #pragma GCC unroll 24
     for (int r = 0; r < R; ++r) {
-      if constexpr (Op::embedded(P) > 0) {
-        if (r < Op::embedded(P)) {
-#pragma GCC unroll 4
-          for (int p = 0; p < P; ++p) acc[r][p] = Op::step_word(acc[r][p], rows[r] + offset, b[p]);
-          continue;
-        }
-      }
       const auto a = Op::broadcast(rows[r] + offset);
 #pragma GCC unroll 4
       for (int p = 0; p < P; ++p) acc[r][p] = Op::step(acc[r][p], a, b[p]);

@@ -15,11 +15,6 @@ template <std::size_t Panels, int H1, int H2 = 0, int H3 = 0, int H4 = 0>
 struct TileShape {
   static constexpr std::size_t group = Panels;
   static constexpr int heights[4] = {H1, H2, H3, H4};
-  // Whether sixteen words at a time pay: not where widening them takes the registers that addresses would
-  // need.
-  static constexpr bool unrolled = true;
-  // Rows of a tile of so many panels whose words are broadcast by the multiplication itself.
-  static constexpr int embedded(int) noexcept { return 0; }
 };
 
 template <class Shape>
@@ -56,7 +51,6 @@ struct Bf16 : Shape {
 // Bytes are widened to 16 bits and multiplied there, as simd::Bytes does it.
 template <class Shape>
 struct Int8 : Shape {
-  static constexpr bool unrolled = false;
   using Acc = simd::W16;
   using Panel = simd::Bytes;
   static Acc start(const Block&, std::size_t) noexcept { return simd::W16::zero(); }
