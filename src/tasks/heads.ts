@@ -65,7 +65,11 @@ export async function* imageStates(
     );
   }
   const { batchSize, layout } = tower.tuner;
-  const tuner = new ImageTuner({ batches: [Math.min(batchSize, HEAD_BATCH)], start: layout, layouts: [layout] });
+  const tuner = new ImageTuner({
+    batches: [Math.min(batchSize, HEAD_BATCH)],
+    start: layout,
+    layouts: [layout],
+  });
   const states = { ...tower, graph: { ...tower.graph, output }, tuner, normalize: false };
   for await (const batch of embedImages(states, images, signal)) yield split(batch);
 }

@@ -1,5 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DiptychError } from '#diptych/errors.js';
@@ -43,33 +52,107 @@ const open = async (folder: string): Promise<unknown> => loadTokenizer(await des
 
 describe('broken folders are told by file', () => {
   const BREAKS: readonly [string, string, (folder: string) => string, RegExp][] = [
-    ['a graph of 0 bytes', 'clip-vit', (folder) => (truncateSync(join(folder, 'onnx/vision_model.onnx')), 'vision_model.onnx'), /0 bytes/],
-    ['a cut graph', 'clip-vit', (folder) => (truncateSync(join(folder, 'onnx/text_model.onnx'), 100_000), 'text_model.onnx'), /not a whole ONNX file/],
-    ['a graph cut at its end', 'siglip', (folder) => (truncateSync(join(folder, 'onnx/text_model.onnx'), 310_400), 'text_model.onnx'), /not a whole ONNX file/],
-    ['a text file named .onnx', 'siglip2', (folder) => (writeFileSync(join(folder, 'onnx/vision_model.onnx'), 'version https://git-lfs.github.com/spec/v1\noid sha256:0\n'), 'vision_model.onnx'), /Git LFS/],
-    ['no tokenizer', 'siglip2', (folder) => (rmSync(join(folder, 'tokenizer.json')), folder), /tokenizer\.json/],
-    ['a cut tokenizer', 'siglip2', (folder) => (truncateSync(join(folder, 'tokenizer.json'), 5000), 'tokenizer.json'), /not valid JSON/],
-    ['no preprocessing rule', 'siglip2', (folder) => (rmSync(join(folder, 'preprocessor_config.json')), folder), /preprocessor_config\.json/],
+    [
+      'a graph of 0 bytes',
+      'clip-vit',
+      (folder) => (truncateSync(join(folder, 'onnx/vision_model.onnx')), 'vision_model.onnx'),
+      /0 bytes/,
+    ],
+    [
+      'a cut graph',
+      'clip-vit',
+      (folder) => (truncateSync(join(folder, 'onnx/text_model.onnx'), 100_000), 'text_model.onnx'),
+      /not a whole ONNX file/,
+    ],
+    [
+      'a graph cut at its end',
+      'siglip',
+      (folder) => (truncateSync(join(folder, 'onnx/text_model.onnx'), 310_400), 'text_model.onnx'),
+      /not a whole ONNX file/,
+    ],
+    [
+      'a text file named .onnx',
+      'siglip2',
+      (folder) => (
+        writeFileSync(
+          join(folder, 'onnx/vision_model.onnx'),
+          'version https://git-lfs.github.com/spec/v1\noid sha256:0\n',
+        ),
+        'vision_model.onnx'
+      ),
+      /Git LFS/,
+    ],
+    [
+      'no tokenizer',
+      'siglip2',
+      (folder) => (rmSync(join(folder, 'tokenizer.json')), folder),
+      /tokenizer\.json/,
+    ],
+    [
+      'a cut tokenizer',
+      'siglip2',
+      (folder) => (truncateSync(join(folder, 'tokenizer.json'), 5000), 'tokenizer.json'),
+      /not valid JSON/,
+    ],
+    [
+      'no preprocessing rule',
+      'siglip2',
+      (folder) => (rmSync(join(folder, 'preprocessor_config.json')), folder),
+      /preprocessor_config\.json/,
+    ],
     ['no config', 'siglip2', (folder) => (rmSync(join(folder, 'config.json')), 'config.json'), /missing/],
-    ['an empty config', 'siglip2', (folder) => (writeFileSync(join(folder, 'config.json'), ''), 'config.json'), /empty/],
-    ['a config of another size', 'siglip2', (folder) => {
-      edit(join(folder, 'preprocessor_config.json'), (json) => (json['size'] = { height: 64, width: 64 }));
-      return 'preprocessor_config.json';
-    }, /64 x 64.*32 x 32/],
-    ['the tokenizer of another family', 'siglip2', (folder) => {
-      cpSync(join(find('families', 'chinese-clip'), 'tokenizer.json'), join(folder, 'tokenizer.json'));
-      return 'tokenizer.json';
-    }, /WordPiece/],
-    ['the tokenizer of a larger vocabulary', 'siglip2', (folder) => {
-      cpSync(join(find('families', 'clip-vit'), 'tokenizer.json'), join(folder, 'tokenizer.json'));
-      cpSync(join(find('families', 'clip-vit'), 'tokenizer_config.json'), join(folder, 'tokenizer_config.json'));
-      return 'tokenizer.json';
-    }, /another model/],
-    ['no graphs', 'openclip-longest', (folder) => (rmSync(join(folder, 'visual/model.onnx')), folder), /no \.onnx file/],
-    ['a scale of infinite width', 'siglip2', (folder) => {
-      edit(join(folder, 'preprocessor_config.json'), (json) => (json['image_std'] = [0.5, 0, 0.5]));
-      return 'preprocessor_config.json';
-    }, /image_std/],
+    [
+      'an empty config',
+      'siglip2',
+      (folder) => (writeFileSync(join(folder, 'config.json'), ''), 'config.json'),
+      /empty/,
+    ],
+    [
+      'a config of another size',
+      'siglip2',
+      (folder) => {
+        edit(join(folder, 'preprocessor_config.json'), (json) => (json['size'] = { height: 64, width: 64 }));
+        return 'preprocessor_config.json';
+      },
+      /64 x 64.*32 x 32/,
+    ],
+    [
+      'the tokenizer of another family',
+      'siglip2',
+      (folder) => {
+        cpSync(join(find('families', 'chinese-clip'), 'tokenizer.json'), join(folder, 'tokenizer.json'));
+        return 'tokenizer.json';
+      },
+      /WordPiece/,
+    ],
+    [
+      'the tokenizer of a larger vocabulary',
+      'siglip2',
+      (folder) => {
+        cpSync(join(find('families', 'clip-vit'), 'tokenizer.json'), join(folder, 'tokenizer.json'));
+        cpSync(
+          join(find('families', 'clip-vit'), 'tokenizer_config.json'),
+          join(folder, 'tokenizer_config.json'),
+        );
+        return 'tokenizer.json';
+      },
+      /another model/,
+    ],
+    [
+      'no graphs',
+      'openclip-longest',
+      (folder) => (rmSync(join(folder, 'visual/model.onnx')), folder),
+      /no \.onnx file/,
+    ],
+    [
+      'a scale of infinite width',
+      'siglip2',
+      (folder) => {
+        edit(join(folder, 'preprocessor_config.json'), (json) => (json['image_std'] = [0.5, 0, 0.5]));
+        return 'preprocessor_config.json';
+      },
+      /image_std/,
+    ],
   ];
 
   test.each(BREAKS)('%s', async (_, family, breakIt, message) => {
@@ -183,14 +266,18 @@ describe('what a folder says', () => {
 
   test('towers of two models are refused', async () => {
     const folder = copy('siglip2');
-    cpSync(join(find('families', 'clip-vit'), 'onnx/vision_model.onnx'), join(folder, 'onnx/vision_model.onnx'));
+    cpSync(
+      join(find('families', 'clip-vit'), 'onnx/vision_model.onnx'),
+      join(folder, 'onnx/vision_model.onnx'),
+    );
     const error = await failure(() => describeModel(folder));
     expect(error.message).toMatch(/16 dimensions.*32/);
   });
 
   test('files may lie at the top of the folder', async () => {
     const folder = copy('siglip2');
-    for (const name of ['vision_model.onnx', 'text_model.onnx']) renameSync(join(folder, 'onnx', name), join(folder, name));
+    for (const name of ['vision_model.onnx', 'text_model.onnx'])
+      renameSync(join(folder, 'onnx', name), join(folder, name));
     const model = await describeModel(folder);
     expect([model.layout, model.family, model.embeddingDim]).toEqual(['towers', 'siglip2', 32]);
   });
@@ -209,14 +296,20 @@ describe('what a folder says', () => {
     const folder = join(scratch, 'exporter');
     cpSync(join(source, 'onnx/model.onnx'), join(folder, 'vit-b-16.img.fp32.onnx'), { recursive: true });
     cpSync(join(source, 'onnx/model.onnx'), join(folder, 'vit-b-16.txt.fp32.onnx'));
-    const vocabulary = (JSON.parse(readFileSync(join(source, 'tokenizer.json'), 'utf8')) as { model: { vocab: object } }).model.vocab;
+    const vocabulary = (
+      JSON.parse(readFileSync(join(source, 'tokenizer.json'), 'utf8')) as { model: { vocab: object } }
+    ).model.vocab;
     // By id: an object lists keys that look like numbers first.
     const words = Object.entries(vocabulary as Record<string, number>)
       .sort((a, b) => a[1] - b[1])
       .map(([word]) => word);
     writeFileSync(join(folder, 'vocab.txt'), `${words.join('\n')}\n`);
     const model = await describeModel(folder);
-    expect([model.family, model.layout, model.text?.plan.kind]).toEqual(['chinese_clip', 'chinese-clip', 'bert-google']);
+    expect([model.family, model.layout, model.text?.plan.kind]).toEqual([
+      'chinese_clip',
+      'chinese-clip',
+      'bert-google',
+    ]);
     expect(model.image?.spec).toMatchObject({ resizeMode: 'squash', rgb: 'after', size: 32 });
     const tokens = (await loadTokenizer(model)).tokenize(['一只猫的照片'])[0];
     expect(tokens?.ids.slice(0, tokens.length)).toEqual([101, 671, 1372, 4344, 4638, 4212, 4275, 102]);
@@ -248,5 +341,12 @@ describe('what a folder says', () => {
 });
 
 function field(number: number, payload: Buffer): Buffer {
-  return Buffer.concat([Buffer.from([number * 8 + 2, (payload.length & 0x7f) | (payload.length > 127 ? 0x80 : 0), ...(payload.length > 127 ? [payload.length >> 7] : [])]), payload]);
+  return Buffer.concat([
+    Buffer.from([
+      number * 8 + 2,
+      (payload.length & 0x7f) | (payload.length > 127 ? 0x80 : 0),
+      ...(payload.length > 127 ? [payload.length >> 7] : []),
+    ]),
+    payload,
+  ]);
 }

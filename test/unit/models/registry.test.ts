@@ -127,7 +127,13 @@ describe('the files of a repository that a dtype needs', () => {
   });
 
   test('a combined graph with external data', () => {
-    const all = ['config.json', 'onnx/model.onnx', 'onnx/model.onnx_data', 'onnx/model.onnx_data_1', 'onnx/model_q4.onnx'];
+    const all = [
+      'config.json',
+      'onnx/model.onnx',
+      'onnx/model.onnx_data',
+      'onnx/model.onnx_data_1',
+      'onnx/model_q4.onnx',
+    ];
     expect(neededFiles(all, 'fp32')).toEqual([
       'config.json',
       'onnx/model.onnx',
@@ -138,8 +144,17 @@ describe('the files of a repository that a dtype needs', () => {
   });
 
   test('heads that lack the dtype are taken in fp32', () => {
-    const all = ['config.json', 'onnx/vision_model.onnx', 'onnx/vision_model_fp16.onnx', 'onnx/itm_model.onnx'];
-    expect(neededFiles(all, 'fp16')).toEqual(['config.json', 'onnx/vision_model_fp16.onnx', 'onnx/itm_model.onnx']);
+    const all = [
+      'config.json',
+      'onnx/vision_model.onnx',
+      'onnx/vision_model_fp16.onnx',
+      'onnx/itm_model.onnx',
+    ];
+    expect(neededFiles(all, 'fp16')).toEqual([
+      'config.json',
+      'onnx/vision_model_fp16.onnx',
+      'onnx/itm_model.onnx',
+    ]);
   });
 
   test("immich's folders without their other builds", () => {
