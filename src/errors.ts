@@ -86,6 +86,21 @@ export function toDiptychError(thrown: unknown, code: ErrorCode, input?: string)
   return new DiptychError(isErrorCode(own) ? own : code, messageOf(thrown), options);
 }
 
+/** What of an error is told from one thread to another. */
+export interface ErrorParts {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly input: string | undefined;
+}
+
+/** The error as it was thrown in another thread: its message already begins with the input. */
+export function restoredError({ code, message, input }: ErrorParts): DiptychError {
+  if (input === undefined) return new DiptychError(code, message);
+  const prefix = `${input}: `;
+  const own = message.startsWith(prefix) ? message.slice(prefix.length) : message;
+  return new DiptychError(code, own, { input });
+}
+
 /** Throws the signal's abort as a DiptychError with code ABORTED. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) {

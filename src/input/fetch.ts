@@ -3,6 +3,7 @@ import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { DiptychError, messageOf } from '../errors.js';
+import { MOST_IMAGE_BYTES } from './item.js';
 
 export interface FetchOptions {
   /** For the whole of one try, redirects included. */
@@ -16,7 +17,7 @@ export interface FetchOptions {
 
 export const FETCH_DEFAULTS: FetchOptions = {
   timeoutMs: 20_000,
-  maxBytes: 256 * 1024 ** 2,
+  maxBytes: MOST_IMAGE_BYTES,
   retries: 2,
   allowPrivate: false,
 };

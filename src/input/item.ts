@@ -5,6 +5,9 @@ import type { Cells } from '../output/cells.js';
 /** Path, http(s) URL, or the bytes of an image file. */
 export type ImageContent = string | Uint8Array;
 
+/** An image that is held in memory before it is decoded has at most so many bytes. */
+export const MOST_IMAGE_BYTES = 256 * 1024 ** 2;
+
 /** A folder that inputs were listed in: the place on disk that its path meant then. */
 export interface ListedFolder {
   readonly path: string;

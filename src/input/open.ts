@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { DiptychError, systemCode, toDiptychError } from '../errors.js';
 import { expandBraces, hasBraceRange } from './braces.js';
 import type { ColumnChoice } from './columns.js';
-import { broken, isUrl, type InputItem, type InputKind } from './item.js';
+import { broken, isUrl, MOST_IMAGE_BYTES, type InputItem, type InputKind } from './item.js';
 import { lineItems } from './lines.js';
 import { isStandardInput, pipeItems, streamItems } from './pipe.js';
 import { isImageName, sniffFile, SNIFF_BYTES, type FileType } from './sniff.js';
@@ -29,9 +29,6 @@ export interface InputOptions {
   /** Once aborted, pipes are not waited for. */
   readonly signal?: AbortSignal;
 }
-
-/** An image that is read here must fit in memory. */
-const MOST_BYTES = 256 * 1024 ** 2;
 
 const imageItem = (file: string): InputItem => ({
   name: file,
@@ -153,7 +150,7 @@ async function* namedInBytes(
   } else if (isImageName(file)) {
     try {
       const { size } = await stat(raw);
-      if (size > MOST_BYTES) {
+      if (size > MOST_IMAGE_BYTES) {
         throw new DiptychError('IMAGE_TOO_LARGE', `has ${String(size)} bytes`, { input: file });
       }
       yield { name: file, cells: { image_path: file }, shape: 'image', image: await readFile(raw) };

@@ -1,5 +1,5 @@
 import type { SchemaTree } from 'hyparquet';
-import type { ErrorCode } from '../errors.js';
+import type { ErrorParts } from '../errors.js';
 
 export type ParquetRow = Record<string, unknown>;
 
@@ -11,12 +11,7 @@ export type ParquetReply =
   | { readonly type: 'schema'; readonly names: string[]; readonly bytesColumns: string[] }
   | { readonly type: 'rows'; readonly rows: readonly unknown[] }
   | { readonly type: 'end' }
-  | {
-      readonly type: 'failed';
-      readonly code: ErrorCode;
-      readonly message: string;
-      readonly input: string | undefined;
-    };
+  | ({ readonly type: 'failed' } & ErrorParts);
 
 /** Columns of bytes that are not said to be text. */
 export function bytesColumns(columns: readonly SchemaTree[]): string[] {

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { DiptychError, toDiptychError } from '../errors.js';
+import { DiptychError, restoredError, toDiptychError } from '../errors.js';
 import { chooseColumns, imageBytesColumn, isRow, recordItem, type TableOptions } from './columns.js';
 import { broken, type InputItem } from './item.js';
 import { bytesColumns, type ParquetReply, type ParquetRequest } from './parquet-protocol.js';
@@ -35,9 +35,7 @@ class ParquetReader {
     this.#worker.postMessage('next' satisfies ParquetRequest);
     const reply = await Promise.race([answered, this.#ended]);
     if (reply.type !== 'failed') return reply;
-    const prefix = `${this.#file}: `;
-    const message = reply.message.startsWith(prefix) ? reply.message.slice(prefix.length) : reply.message;
-    throw new DiptychError(reply.code, message, { input: this.#file });
+    throw restoredError({ ...reply, input: this.#file });
   }
 
   /** Nothing native runs there, so that it may be ended at any moment. */

@@ -4,15 +4,13 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { DiptychError, systemCode, throwIfAborted, toDiptychError } from '../errors.js';
-import { broken, type InputItem, type InputKind } from './item.js';
+import { broken, MOST_IMAGE_BYTES, type InputItem, type InputKind } from './item.js';
 import { lineItems } from './lines.js';
 import { isImageName, notRegular, sniff, SNIFF_BYTES } from './sniff.js';
 
 /** How long a pipe may have no writer: shells start the two ends in any order. */
 const WRITER_MS = 5000;
 const LOOK_EVERY_MS = 50;
-/** An image on standard input must fit in memory. */
-const MOST_BYTES = 256 * 1024 ** 2;
 const NEWLINE = 10;
 
 /** Files that are read where they are, not as they come. */
@@ -151,8 +149,8 @@ async function imageOf(name: string, stream: Readable): Promise<InputItem> {
   for await (const chunk of bytes) {
     chunks.push(chunk);
     length += chunk.length;
-    if (length > MOST_BYTES) {
-      const message = `has more than ${String(MOST_BYTES)} bytes`;
+    if (length > MOST_IMAGE_BYTES) {
+      const message = `has more than ${String(MOST_IMAGE_BYTES)} bytes`;
       return broken(name, new DiptychError('IMAGE_TOO_LARGE', message, { input: name }));
     }
   }

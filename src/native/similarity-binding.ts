@@ -36,10 +36,6 @@ export interface NativePairs {
   readonly scores: Float32Array;
 }
 
-/**
- * All of it runs on the addon's own threads. `cancel` is an Int32Array of one element; set it to 1 to stop within
- * milliseconds (the promise is then rejected with code ABORTED). Nothing may write to the arrays meanwhile.
- */
 /** From rows into `out`. */
 export type RowOperation<Out> = (
   rows: NativeRows,
@@ -48,6 +44,10 @@ export type RowOperation<Out> = (
   cancel: Int32Array | null,
 ) => Promise<void>;
 
+/**
+ * All of it runs on the addon's own threads. `cancel` is an Int32Array of one element; set it to 1 to stop within
+ * milliseconds (the promise is then rejected with code ABORTED). Nothing may write to the arrays meanwhile.
+ */
 export interface SimilarityBinding {
   /** out[i * b.rows + j] = score of a's row i and b's row j. */
   similarityDense(

@@ -72,11 +72,6 @@ export class ImageTuner {
     return this.#batches[this.#batch] ?? 1;
   }
 
-  /** Largest size that will be asked for: what buffers are made for. */
-  get largestBatch(): number {
-    return this.#state === 'batches' ? Math.max(...this.#batches) : this.batchSize;
-  }
-
   get layout(): Layout {
     return this.#layout;
   }

@@ -1,6 +1,7 @@
 /**
  * One ONNX Runtime session in a thread of its own, since `create()` and `run()` hold the event loop of the
- * thread that calls them. ONNX Runtime is loaded at once, the graph when it is told which. Stopped by message only: terminating a thread during a run aborts the process.
+ * thread that calls them. ONNX Runtime is loaded at once, the graph when it is told which. Stopped by message only:
+ * terminating a thread during a run aborts the process.
  */
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import type * as Ort from 'onnxruntime-node';

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { DiptychError } from '../errors.js';
+import { DiptychError, restoredError } from '../errors.js';
 import type { ModelDescription } from '../models/card.js';
 import type { EncodedTexts, EncodeReply, EncodeRequest, TextEncoding } from './tokens.js';
 import type { LongText } from './types.js';
@@ -24,7 +24,7 @@ class TokenizerWorker {
     const input = description.name;
     this.#worker.on('message', (reply: EncodeReply) => {
       if (reply.type === 'encoded') this.#settle(reply.id)?.resolve(reply.encoded);
-      else this.#end(restored(reply));
+      else this.#end(restoredError(reply));
     });
     this.#worker.once('error', (cause: Error) => {
       this.#end(
@@ -65,15 +65,6 @@ class TokenizerWorker {
   async close(): Promise<void> {
     await this.#worker.terminate();
   }
-}
-
-/** The error as it was thrown in the thread: its message already begins with the input. */
-function restored({ code, message, input }: Extract<EncodeReply, { type: 'failed' }>): DiptychError {
-  if (input === undefined) return new DiptychError(code, message);
-  const prefix = `${input}: `;
-  return new DiptychError(code, message.startsWith(prefix) ? message.slice(prefix.length) : message, {
-    input,
-  });
 }
 
 /** The tokenizer of a model in a thread of its own, started at first use; a failed start is tried again at the next. */

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../errors.js';
+import type { ErrorCode, ErrorParts } from '../errors.js';
 import type { LongText } from './types.js';
 
 /** Token ids of many texts in flat arrays, as they travel between threads: no object per text or token. */
@@ -32,9 +32,4 @@ export interface EncodeRequest {
 /** What it answers; `failed` ends it. */
 export type EncodeReply =
   | { readonly type: 'encoded'; readonly id: number; readonly encoded: EncodedTexts }
-  | {
-      readonly type: 'failed';
-      readonly code: ErrorCode;
-      readonly message: string;
-      readonly input: string | undefined;
-    };
+  | ({ readonly type: 'failed' } & ErrorParts);

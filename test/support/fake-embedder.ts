@@ -1,8 +1,24 @@
-import type { Embedder } from '#diptych/pipeline/embed-files.js';
+import type { Embedder, EmbedFilesOptions } from '#diptych/pipeline/embed-files.js';
 import { StageClock } from '#diptych/pipeline/stage-clock.js';
 import type { EmbeddedBatch, StreamItem } from '#diptych/pipeline/stream.js';
 
 const DIM = 4;
+
+/** Options of embedFiles for tests: parts of ten inputs in numpy's format. */
+export function filesOptions(folder: string, more: Partial<EmbedFilesOptions> = {}): EmbedFilesOptions {
+  return {
+    folder,
+    existing: 'refuse',
+    format: 'npy',
+    dtype: 'fp32',
+    shardSize: 10,
+    onError: 'skip',
+    maxFailures: Infinity,
+    identity: { model: 'fake', options: {} },
+    versions: {},
+    ...more,
+  };
+}
 
 /** A vector that depends on the content alone. */
 export function vectorOf(content: string): Float32Array {

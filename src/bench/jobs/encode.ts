@@ -5,9 +5,8 @@ import { ParamReader, type Job } from '../job.js';
 import type { Params } from '../types.js';
 import { DiptychError } from '../../errors.js';
 
-function tensor(bytes: Uint8Array, dtype: string, dims: readonly number[]): HostTensor {
-  const { buffer } = Uint8Array.from(bytes);
-  return dtype === 'int64'
+function tensorOver(buffer: ArrayBuffer, type: string, dims: readonly number[]): HostTensor {
+  return type === 'int64'
     ? { type: 'int64', data: new BigInt64Array(buffer), dims }
     : { type: 'float32', data: new Float32Array(buffer), dims };
 }
@@ -52,7 +51,7 @@ export async function encodeJob(params: Params): Promise<Job> {
   const sessions: Repeated[] = [];
   while (sessions.length < count) {
     const session = await openSession(file, { device: 'cpu', threads: each, spinning });
-    sessions.push(new Repeated(session, tensor(bytes, dtype, dims)));
+    sessions.push(new Repeated(session, tensorOver(Uint8Array.from(bytes).buffer, dtype, dims)));
   }
   let found: HostTensor | undefined;
   return {
@@ -68,10 +67,4 @@ export async function encodeJob(params: Params): Promise<Job> {
       await Promise.all(sessions.map((session) => session.close()));
     },
   };
-}
-
-function tensorOver(buffer: ArrayBuffer, type: HostTensor['type'], dims: readonly number[]): HostTensor {
-  return type === 'int64'
-    ? { type, data: new BigInt64Array(buffer), dims }
-    : { type: 'float32', data: new Float32Array(buffer), dims };
 }

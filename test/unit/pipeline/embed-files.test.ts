@@ -13,7 +13,7 @@ import { parquetReadObjects } from 'hyparquet';
 import { DiptychError } from '#diptych/errors.js';
 import type { InputItem } from '#diptych/input/item.js';
 import { embedFiles, type EmbedFilesOptions } from '#diptych/pipeline/embed-files.js';
-import { fakeEmbedder, vectorOf } from '../../support/fake-embedder.js';
+import { fakeEmbedder, filesOptions, vectorOf } from '../../support/fake-embedder.js';
 import { readNpy } from '../../support/npy.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
@@ -55,21 +55,6 @@ async function* stream(items: readonly InputItem[]): AsyncGenerator<InputItem, v
   }
 }
 
-function options(folder: string, more: Partial<EmbedFilesOptions> = {}): EmbedFilesOptions {
-  return {
-    folder,
-    existing: 'refuse',
-    format: 'npy',
-    dtype: 'fp32',
-    shardSize: 10,
-    onError: 'skip',
-    maxFailures: Infinity,
-    identity: { model: 'fake', options: {} },
-    versions: {},
-    ...more,
-  };
-}
-
 async function metadata(folder: string, part: number): Promise<Record<string, unknown>[]> {
   const bytes = readFileSync(join(folder, 'metadata', `metadata_${String(part)}.parquet`));
   return parquetReadObjects({ file: new Uint8Array(bytes).buffer });
@@ -96,7 +81,7 @@ describe('embedFiles', () => {
   test('row i of a part is row i of its metadata; bad inputs are named and cost only themselves', async () => {
     const folder = fresh();
     const items = [image('a'), missing('gone'), image('bad1'), image('b'), image('c')];
-    const { state } = await embedFiles(fakeEmbedder(2), stream(items), options(folder));
+    const { state } = await embedFiles(fakeEmbedder(2), stream(items), filesOptions(folder));
     expect(state.counts).toMatchObject({ inputs: 5, rows: 3, failed: 2 });
     const { data, shape } = readNpy(join(folder, 'img_emb', 'img_emb_0.npy'));
     expect(shape).toEqual([3, 4]);
@@ -118,7 +103,7 @@ describe('embedFiles', () => {
       pair('p', 'two'),
       text('three'),
     ];
-    const { state } = await embedFiles(fakeEmbedder(3), stream(items), options(folder));
+    const { state } = await embedFiles(fakeEmbedder(3), stream(items), filesOptions(folder));
     expect(state.parts.map(({ part, shape, rows }) => ({ part, shape, rows }))).toEqual([
       { part: 0, shape: 'image', rows: 2 },
       { part: 1, shape: 'text', rows: 2 },
@@ -135,7 +120,11 @@ describe('embedFiles', () => {
     ['jsonl', 'embeddings_0.jsonl'],
   ] as const)('format %s keeps metadata and vectors in one file', async (format, name) => {
     const folder = fresh();
-    await embedFiles(fakeEmbedder(2), stream([pair('a', 'x'), pair('b', 'y')]), options(folder, { format }));
+    await embedFiles(
+      fakeEmbedder(2),
+      stream([pair('a', 'x'), pair('b', 'y')]),
+      filesOptions(folder, { format }),
+    );
     const bytes = readFileSync(join(folder, 'embeddings', name));
     const rows =
       format === 'jsonl'
@@ -156,7 +145,7 @@ describe('embedFiles', () => {
 
   test('float16 on disk', async () => {
     const folder = fresh();
-    await embedFiles(fakeEmbedder(2), stream([image('a')]), options(folder, { dtype: 'fp16' }));
+    await embedFiles(fakeEmbedder(2), stream([image('a')]), filesOptions(folder, { dtype: 'fp16' }));
     const header = readFileSync(join(folder, 'img_emb', 'img_emb_0.npy'))
       .subarray(0, 80)
       .toString('latin1');
@@ -168,7 +157,7 @@ describe('embedFiles', () => {
     const { state } = await embedFiles(
       fakeEmbedder(2),
       stream([image('bad1'), missing('x')]),
-      options(folder),
+      filesOptions(folder),
     );
     expect(state.counts).toMatchObject({ rows: 0, failed: 2 });
     expect(existsSync(join(folder, 'img_emb', 'img_emb_0.npy'))).toBe(false);
@@ -176,7 +165,7 @@ describe('embedFiles', () => {
   });
 
   test('no inputs at all', async () => {
-    const { state } = await embedFiles(fakeEmbedder(2), stream([]), options(fresh()));
+    const { state } = await embedFiles(fakeEmbedder(2), stream([]), filesOptions(fresh()));
     expect(state).toMatchObject({ status: 'complete', counts: { inputs: 0, rows: 0, failed: 0 } });
   });
 
@@ -184,14 +173,14 @@ describe('embedFiles', () => {
     const run = embedFiles(
       fakeEmbedder(1),
       stream([image('a'), image('bad1')]),
-      options(fresh(), { onError: 'fail' }),
+      filesOptions(fresh(), { onError: 'fail' }),
     );
     await expect(run).rejects.toMatchObject({ code: 'IMAGE_CORRUPT', input: 'bad1' });
   });
 
   test('more failures than allowed end the run', async () => {
     const items = [missing('a'), missing('b'), missing('c')];
-    const run = embedFiles(fakeEmbedder(1), stream(items), options(fresh(), { maxFailures: 2 }));
+    const run = embedFiles(fakeEmbedder(1), stream(items), filesOptions(fresh(), { maxFailures: 2 }));
     await expect(run).rejects.toThrow(/more than 2 inputs failed/);
   });
 });
@@ -203,7 +192,7 @@ describe('a folder that is not empty', () => {
       embedFiles(
         fakeEmbedder(2),
         stream([image('a')]),
-        options(folder, { existing, identity: { model: 'fake', options: {}, ...identity } }),
+        filesOptions(folder, { existing, identity: { model: 'fake', options: {}, ...identity } }),
       );
     await run('refuse');
     await expect(run('refuse')).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' });
@@ -218,7 +207,7 @@ describe('a folder that is not empty', () => {
     const folder = fresh();
     mkdirSync(folder);
     writeFileSync(join(folder, 'holiday.txt'), '');
-    const run = embedFiles(fakeEmbedder(1), stream([]), options(folder, { existing: 'resume' }));
+    const run = embedFiles(fakeEmbedder(1), stream([]), filesOptions(folder, { existing: 'resume' }));
     await expect(run).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' });
     expect(readdirSync(folder)).toEqual(['holiday.txt']);
   });
@@ -228,7 +217,7 @@ describe('a folder that is not empty', () => {
     mkdirSync(folder);
     for (const content of ['{', '[]', '{"parts": 3}']) {
       writeFileSync(join(folder, 'run.json'), content);
-      const run = embedFiles(fakeEmbedder(1), stream([]), options(folder, { existing: 'resume' }));
+      const run = embedFiles(fakeEmbedder(1), stream([]), filesOptions(folder, { existing: 'resume' }));
       await expect(run).rejects.toMatchObject({ code: 'OUTPUT_INVALID' });
     }
   });
@@ -245,14 +234,14 @@ describe('a run that was stopped', () => {
 
   test('goes on with --resume to the same files as one that was not, wherever it was killed', async () => {
     const whole = fresh();
-    await embedFiles(fakeEmbedder(7), stream(items), options(whole));
+    await embedFiles(fakeEmbedder(7), stream(items), filesOptions(whole));
     const expected = snapshot(whole);
     for (let kill = 0; kill < 20; kill++) {
       const folder = fresh();
       const killer = fakeEmbedder(7, (batch) => {
         if (batch === kill) throw new Error('killed');
       });
-      await embedFiles(killer, stream(items), options(folder)).catch(() => undefined);
+      await embedFiles(killer, stream(items), filesOptions(folder)).catch(() => undefined);
       // What a kill leaves that an error would have cleaned up: half-written files and unrecorded failures.
       mkdirSync(join(folder, 'img_emb'), { recursive: true });
       writeFileSync(join(folder, 'img_emb', 'img_emb_9.npy.partial'), 'half');
@@ -260,7 +249,7 @@ describe('a run that was stopped', () => {
       const resumed = await embedFiles(
         fakeEmbedder(7),
         stream(items),
-        options(folder, { existing: 'resume' }),
+        filesOptions(folder, { existing: 'resume' }),
       );
       expect(resumed.state.counts).toMatchObject({ inputs: items.length });
       const actual = snapshot(folder);
@@ -284,26 +273,30 @@ describe('a run that was stopped', () => {
       if (batch === 2) finish.abort();
     });
     const images = Array.from({ length: 100 }, (_, at) => image(`i${String(at)}`));
-    const stopped = await embedFiles(embedder, stream(images), options(folder, { finish: finish.signal }));
+    const stopped = await embedFiles(
+      embedder,
+      stream(images),
+      filesOptions(folder, { finish: finish.signal }),
+    );
     expect(stopped).toMatchObject({ stopped: true, state: { status: 'stopped' } });
     expect(stopped.state.parts.every(({ inputs }) => inputs === 10)).toBe(true);
     expect(stopped.state.counts.rows).toBeLessThan(100);
     const { state } = await embedFiles(
       fakeEmbedder(5),
       stream(images),
-      options(folder, { existing: 'resume' }),
+      filesOptions(folder, { existing: 'resume' }),
     );
     expect(state).toMatchObject({ status: 'complete', counts: { rows: 100 } });
   });
 
   test('and was complete is left as it is', async () => {
     const folder = fresh();
-    await embedFiles(fakeEmbedder(3), stream(items), options(folder));
+    await embedFiles(fakeEmbedder(3), stream(items), filesOptions(folder));
     const before = snapshot(folder);
     const { rowsThisRun } = await embedFiles(
       fakeEmbedder(3),
       stream(items),
-      options(folder, { existing: 'resume' }),
+      filesOptions(folder, { existing: 'resume' }),
     );
     expect(rowsThisRun).toBe(0);
     expect(snapshot(folder)).toEqual(before);
@@ -325,7 +318,7 @@ test.each([
       listed,
     }));
     const whole = fresh();
-    await embedFiles(fakeEmbedder(4), stream(items), options(whole));
+    await embedFiles(fakeEmbedder(4), stream(items), filesOptions(whole));
     const folder = fresh();
     let gone = false;
     const vanish = (batch: number): void => {
@@ -337,7 +330,7 @@ test.each([
     const run = embedFiles(
       fakeEmbedder(4, vanish, () => gone),
       stream(items),
-      options(folder),
+      filesOptions(folder),
     );
     await expect(run).rejects.toMatchObject({ code: 'INPUT_NOT_FOUND', input: inputs });
     expect(failures(folder)).toEqual([]);
@@ -346,13 +339,13 @@ test.each([
     const one = await embedFiles(
       fakeEmbedder(4, undefined, (name) => name.endsWith('/7.jpg')),
       stream(items.map((item) => ({ ...item, listed: { ...listed, path: `${inputs}-away` } }))),
-      options(fresh()),
+      filesOptions(fresh()),
     );
     expect(one.state.counts.failed).toBe(1);
     const { state } = await embedFiles(
       fakeEmbedder(4),
       stream(items),
-      options(folder, { existing: 'resume' }),
+      filesOptions(folder, { existing: 'resume' }),
     );
     expect(state.counts).toMatchObject({ inputs: 45, rows: 45, failed: 0 });
     for (const file of readdirSync(join(whole, 'img_emb'))) {

@@ -2,8 +2,8 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:f
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import type { InputItem } from '#diptych/input/item.js';
-import { embedFiles, type EmbedFilesOptions } from '#diptych/pipeline/embed-files.js';
-import { fakeEmbedder } from '../../support/fake-embedder.js';
+import { embedFiles } from '#diptych/pipeline/embed-files.js';
+import { fakeEmbedder, filesOptions } from '../../support/fake-embedder.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
 const root = temporaryFolder();
@@ -17,18 +17,6 @@ async function* stream(): AsyncGenerator<InputItem, void, undefined> {
   await Promise.resolve();
   yield* items;
 }
-
-const options = (folder: string, existing: EmbedFilesOptions['existing'] = 'refuse'): EmbedFilesOptions => ({
-  folder,
-  existing,
-  format: 'npy',
-  dtype: 'fp32',
-  shardSize: 10,
-  onError: 'skip',
-  maxFailures: Infinity,
-  identity: { model: 'fake', options: {} },
-  versions: {},
-});
 
 const vectors = (folder: string): string[] =>
   readdirSync(join(folder, 'img_emb')).map((file) =>
@@ -47,26 +35,32 @@ test.each([
       renameSync(folder, `${folder}-away`);
       if (replaced) mkdirSync(folder);
     });
-    await expect(embedFiles(embedder, stream(), options(folder))).rejects.toMatchObject({
+    await expect(embedFiles(embedder, stream(), filesOptions(folder))).rejects.toMatchObject({
       code: 'OUTPUT_FAILED',
       input: folder,
     });
     if (replaced) expect(readdirSync(folder)).toEqual([]);
     const away = `${folder}-away`;
-    const { state, rowsThisRun } = await embedFiles(fakeEmbedder(4), stream(), options(away, 'resume'));
+    const { state, rowsThisRun } = await embedFiles(
+      fakeEmbedder(4),
+      stream(),
+      filesOptions(away, { existing: 'resume' }),
+    );
     expect([state.counts.rows, rowsThisRun < 45]).toEqual([45, true]);
     const whole = join(root, `whole-${String(replaced)}`);
-    await embedFiles(fakeEmbedder(4), stream(), options(whole));
+    await embedFiles(fakeEmbedder(4), stream(), filesOptions(whole));
     expect(vectors(away)).toEqual(vectors(whole));
   },
 );
 
 test('a whole part that has gone is missed by --resume', async () => {
   const folder = join(root, 'holed');
-  await embedFiles(fakeEmbedder(4), stream(), options(folder));
+  await embedFiles(fakeEmbedder(4), stream(), filesOptions(folder));
   const file = join(folder, 'metadata', 'metadata_2.parquet');
   rmSync(file);
-  await expect(embedFiles(fakeEmbedder(4), stream(), options(folder, 'resume'))).rejects.toMatchObject({
+  await expect(
+    embedFiles(fakeEmbedder(4), stream(), filesOptions(folder, { existing: 'resume' })),
+  ).rejects.toMatchObject({
     code: 'OUTPUT_INVALID',
     input: file,
   });
