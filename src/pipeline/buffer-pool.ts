@@ -22,3 +22,47 @@ export class BufferPool {
     if (buffer.byteLength === this.#bytes && this.#free.length < this.#keep) this.#free.push(buffer);
   }
 }
+
+/**
+ * The input buffers that one run may have in its hands at once: who needs another waits until one comes back. Without
+ * it a moment's delay anywhere leaves more of them behind for good, which looks like a leak in a run of days.
+ */
+export class BufferRing {
+  readonly #pool: BufferPool;
+  readonly #size: () => number;
+  #taken = 0;
+  #ended = false;
+  readonly #waiting: (() => void)[] = [];
+
+  /** `size`, how many there are, is asked anew each time. */
+  constructor(pool: BufferPool, size: () => number) {
+    this.#pool = pool;
+    this.#size = size;
+  }
+
+  /** A buffer of `bytes`, in the order in which they were asked for; null once the run is over. */
+  async take(bytes: number): Promise<ArrayBuffer | null> {
+    if (this.#taken < this.#size() && this.#waiting.length === 0) this.#taken++;
+    else if (!this.#ended) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    if (this.#ended) return null;
+    this.#pool.keep(this.#size());
+    return this.#pool.take(bytes);
+  }
+
+  /** One is free again; `buffers` is what came back of it, nothing where the encoder kept it. */
+  give(buffers: readonly ArrayBuffer[]): void {
+    this.#taken--;
+    for (const buffer of buffers) this.#pool.give(buffer);
+    while (this.#taken < this.#size() && this.#waiting.length > 0) {
+      // Counted here, not when the waiting one goes on: nobody may come in between.
+      this.#taken++;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  /** Lets go of those who wait: what they wait for is in the hands of work that nobody will finish. */
+  end(): void {
+    this.#ended = true;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}

@@ -1,10 +1,10 @@
 import type { ErrorCode } from '../errors.js';
-import { errorCodes, throwIfAborted } from '../errors.js';
+import { DiptychError, errorCodes, throwIfAborted } from '../errors.js';
 import type { GraphPlan } from '../models/card.js';
 import type { NativeImageOptions, NativeSpec } from '../native/image-binding.js';
 import { native } from '../native/load.js';
 import type { HostTensor, SessionHost } from '../session/host.js';
-import type { BufferPool } from './buffer-pool.js';
+import { BufferRing, type BufferPool } from './buffer-pool.js';
 import { groupBy, mapOrdered } from './ordered.js';
 import { floatRows, isFiniteRow, normalizeRows } from './rows.js';
 import type { ImageTuner } from './image-tuner.js';
@@ -68,7 +68,8 @@ export async function* embedImages(
   const { tuner, clock, sessions } = tower;
   const decodeAhead = (): number => DECODE_AHEAD + sessions() - 1;
   const encodeAhead = (): number => ENCODE_AHEAD * sessions();
-  const pool = tower.buffers;
+  // Enough for every batch that is being decoded and one in the encoder: decoding never waits for what it holds itself.
+  const ring = new BufferRing(tower.buffers, () => decodeAhead() + 1);
 
   const view = (buffer: ArrayBuffer, rows: number): Decoded['pixels'] =>
     type === 'float32'
@@ -78,9 +79,10 @@ export async function* embedImages(
         : new Uint8Array(buffer, 0, rows * slot);
 
   const decode = async (items: readonly Indexed<ImageBytes>[]): Promise<Decoded> => {
+    const buffer = await ring.take(slot * Math.max(items.length, tuner.batchSize) * bytesPer);
+    throwIfAborted(signal);
+    if (buffer === null) throw new DiptychError('ABORTED', 'the run has ended');
     const done = clock.start('preprocess', 'image', items.length);
-    pool.keep(decodeAhead() + encodeAhead() + 1);
-    const buffer = pool.take(slot * Math.max(items.length, tuner.batchSize) * bytesPer);
     const pixels = view(buffer, items.length);
     const cancel = new Int32Array(1);
     const onAbort = (): void => {
@@ -125,11 +127,20 @@ export async function* embedImages(
     return result;
   };
 
+  const decodeOrEnd = async (items: readonly Indexed<ImageBytes>[]): Promise<Decoded> => {
+    try {
+      return await decode(items);
+    } catch (error) {
+      ring.end();
+      throw error;
+    }
+  };
+
   const encode = async (decoded: Decoded): Promise<RowBatch> => {
     const rows = decoded.indices.length;
     const { failures, notices } = decoded;
     if (rows === 0) {
-      pool.give(decoded.buffer);
+      ring.give([decoded.buffer]);
       return { data: new Float32Array(0), rows, dim: 0, vectors: 1, indices: [], failures, notices };
     }
     const session = await tower.session();
@@ -148,7 +159,7 @@ export async function* embedImages(
         },
       )
       .finally(done);
-    for (const buffer of result.returned) pool.give(buffer);
+    ring.give(result.returned);
     clock.encoded('image', result.milliseconds, sessions());
     tuner.encoded(rows, result.milliseconds);
     const output = result.outputs[tower.graph.output];
@@ -158,8 +169,17 @@ export async function* embedImages(
   // Opened while the first batch is decoded; what is wrong with it is told when it is asked for again.
   tower.session().catch(() => undefined);
   const groups = groupBy(source, () => tuner.batchSize);
-  const decoded = mapOrdered(groups, decodeAhead, decode, signal);
-  yield* mapOrdered(decoded, encodeAhead, encode, signal);
+  const end = (): void => {
+    ring.end();
+  };
+  signal?.addEventListener('abort', end, { once: true });
+  try {
+    const decoded = mapOrdered(groups, decodeAhead, decodeOrEnd, signal);
+    yield* mapOrdered(decoded, encodeAhead, encode, signal);
+  } finally {
+    signal?.removeEventListener('abort', end);
+    end();
+  }
 }
 
 /** Normalises a tower's output and takes out rows that are not finite, which become failures. */
