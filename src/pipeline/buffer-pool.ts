@@ -9,13 +9,18 @@ export class BufferPool {
     this.#keep = count;
   }
 
-  /** A buffer of `bytes`; those of another size, from before the batch size changed, are let go. */
-  take(bytes: number): ArrayBuffer {
+  /** How many free ones there are. */
+  get free(): number {
+    return this.#free.length;
+  }
+
+  /** A buffer of `bytes`, a `fresh` one if need be; those of another size, from before the batch size changed, are let go. */
+  take(bytes: number, fresh: boolean): ArrayBuffer {
     if (bytes !== this.#bytes) {
       this.#bytes = bytes;
       this.#free = [];
     }
-    return this.#free.pop() ?? new ArrayBuffer(bytes);
+    return (fresh ? undefined : this.#free.pop()) ?? new ArrayBuffer(bytes);
   }
 
   give(buffer: ArrayBuffer): void {
@@ -24,13 +29,14 @@ export class BufferPool {
 }
 
 /**
- * The input buffers that one run may have in its hands at once: who needs another waits until one comes back. Without
- * it a moment's delay anywhere leaves more of them behind for good, which looks like a leak in a run of days.
+ * The input buffers that one run may have in its hands at once: who needs another waits until one comes back. A run of
+ * many batches has all of them from its beginning: else a moment's delay, hours later, would ask for one more, which looks like a leak.
  */
 export class BufferRing {
   readonly #pool: BufferPool;
   readonly #size: () => number;
   #taken = 0;
+  #takes = 0;
   #ended = false;
   readonly #waiting: (() => void)[] = [];
 
@@ -45,8 +51,11 @@ export class BufferRing {
     if (this.#taken < this.#size() && this.#waiting.length === 0) this.#taken++;
     else if (!this.#ended) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     if (this.#ended) return null;
-    this.#pool.keep(this.#size());
-    return this.#pool.take(bytes);
+    const size = this.#size();
+    this.#pool.keep(size);
+    // The one being taken is counted already. A run of one batch is content with one buffer.
+    const there = this.#pool.free + this.#taken - 1;
+    return this.#pool.take(bytes, there < Math.min(size, ++this.#takes));
   }
 
   /** One is free again; `buffers` is what came back of it, nothing where the encoder kept it. */

@@ -24,8 +24,10 @@ const RUNS_PER_BATCH = 4;
 /** Longest time spent on batch sizes, and the time each layout gets. */
 const BATCHES_MS = 3000;
 const LAYOUT_MS = 1000;
-/** A run that has kept the encoder busy for so long is a long one. */
+/** A run that has kept the pipeline busy for so long is a long one. */
 const LONG_MS = 1000;
+/** Batches that follow each other within this time belong to one run, be the encoder busy or the decoders. */
+const PAUSE_MS = 100;
 /** Less than this is noise: what is there already stays. */
 const WORTH = 0.95;
 /**
@@ -51,6 +53,8 @@ export class ImageTuner {
   readonly #trials: Trial[];
   #batch = 0;
   #encoderMs = 0;
+  #busyMs = 0;
+  #lastMs: number | null = null;
   #layout: Layout;
   #state: 'batches' | 'wait' | 'layouts' | 'done';
   #layoutBegan: number | null = null;
@@ -83,8 +87,11 @@ export class ImageTuner {
   /** Tells of a batch that has been through the encoder. */
   encoded(rows: number, milliseconds: number, nowMs: number = performance.now()): void {
     this.#encoderMs += milliseconds;
+    const since = nowMs - (this.#lastMs ?? nowMs);
+    this.#busyMs += Math.max(milliseconds, since <= PAUSE_MS ? since : 0);
+    this.#lastMs = nowMs;
     if (this.#state === 'batches') this.#encodedBatch(rows, milliseconds);
-    if (this.#state === 'wait' && this.#encoderMs >= LONG_MS) this.#beginLayouts();
+    if (this.#state === 'wait' && this.#busyMs >= LONG_MS) this.#beginLayouts();
     else if (this.#state === 'layouts') this.#encodedLayout(rows, nowMs);
   }
 

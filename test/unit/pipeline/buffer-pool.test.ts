@@ -43,6 +43,24 @@ describe('BufferRing', () => {
     expect(await third).toBeNull();
   });
 
+  it('has all of its buffers after as many batches, and no more later', async () => {
+    const pool = new BufferPool();
+    const ring = new BufferRing(pool, () => 3);
+    const seen = new Set<ArrayBuffer>();
+    const counts: number[] = [];
+    for (let batch = 0; batch < 6; batch++) {
+      const buffer = await ring.take(MEGABYTE);
+      if (buffer === null) throw new Error('the ring has ended');
+      seen.add(buffer);
+      counts.push(seen.size);
+      ring.give([buffer]);
+    }
+    expect(counts).toEqual([1, 2, 3, 3, 3, 3]);
+    // The next run starts with them, however short it is.
+    const next = await new BufferRing(pool, () => 3).take(MEGABYTE);
+    expect(next !== null && seen.has(next)).toBe(true);
+  });
+
   it('goes on with more of them when its size has grown', async () => {
     let size = 1;
     const ring = new BufferRing(new BufferPool(), () => size);

@@ -56,6 +56,21 @@ describe('ImageTuner', () => {
     expect(tuner.layout).toEqual(layouts[0]);
   });
 
+  test('tries layouts where the decoders keep a run busy, not where single images come now and then', () => {
+    const asked = (gapMs: number): boolean => {
+      let opened = false;
+      const pair = { sessions: 2, threads: 1, workers: 2 };
+      const tuner = new ImageTuner({ batches: [8], start, layouts: [pair] }, () => {
+        opened = true;
+        return Promise.resolve();
+      });
+      for (let batch = 0; batch < 200; batch++) tuner.encoded(8, 0.5, batch * gapMs);
+      return opened;
+    };
+    expect(asked(10)).toBe(true);
+    expect(asked(1000)).toBe(false);
+  });
+
   test('a quick encoder gets large batches: handing one over costs the same for any size', async () => {
     const tuner = new ImageTuner({ batches: [8, 16, 32], start, layouts: [start] });
     await drive(tuner, () => 0.02);
