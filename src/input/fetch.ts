@@ -3,16 +3,20 @@ import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { DiptychError, messageOf } from '../errors.js';
+import { Deadline } from './deadline.js';
+import type { Download } from './download-room.js';
 import { MOST_IMAGE_BYTES } from './item.js';
 
 export interface FetchOptions {
-  /** For the whole of one try, redirects included. */
+  /** For the whole of one try, redirects included; the time in which it waits for room does not count. */
   readonly timeoutMs: number;
   readonly maxBytes: number;
   readonly retries: number;
   /** Also fetch from this machine and its private networks. */
   readonly allowPrivate: boolean;
   readonly signal?: AbortSignal;
+  /** Its place among the downloads that share a bound. */
+  readonly download?: Download;
 }
 
 export const FETCH_DEFAULTS: FetchOptions = {
@@ -108,8 +112,8 @@ function request(url: URL, options: FetchOptions, signal: AbortSignal): Promise<
 async function body(
   response: IncomingMessage,
   url: string,
-  maxBytes: number,
-  signal: AbortSignal,
+  { maxBytes, download }: FetchOptions,
+  deadline: Deadline,
 ): Promise<Uint8Array> {
   const declared = Number(response.headers['content-length'] ?? 0);
   const tooLarge = (): DiptychError =>
@@ -127,26 +131,32 @@ async function body(
       response.destroy();
       throw tooLarge();
     }
+    while (download?.take(chunk.length) === false) {
+      // Others hold much: what is not asked for stays with the server.
+      deadline.pause();
+      await download.changed(deadline.signal);
+      deadline.resume();
+    }
     chunks.push(chunk);
   }
   // An answer without a length that is given up looks like one that has ended.
-  signal.throwIfAborted();
+  deadline.signal.throwIfAborted();
   return Buffer.concat(chunks);
 }
 
-async function once(url: string, options: FetchOptions, signal: AbortSignal): Promise<Uint8Array> {
+async function once(url: string, options: FetchOptions, deadline: Deadline): Promise<Uint8Array> {
   let target = new URL(url);
   for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
     if (target.protocol !== 'http:' && target.protocol !== 'https:') {
       throw unreadable(url, `leads to a ${target.protocol} address`);
     }
-    const response = await request(target, options, signal);
+    const response = await request(target, options, deadline.signal);
     const status = response.statusCode ?? 0;
     if (status >= 300 && status < 400 && response.headers.location !== undefined) {
       response.resume();
       target = new URL(response.headers.location, target);
     } else if (status === 200) {
-      return body(response, url, options.maxBytes, signal);
+      return await body(response, url, options, deadline);
     } else {
       response.resume();
       if (status === 404 || status === 410) {
@@ -171,21 +181,23 @@ const pause = (milliseconds: number): Promise<void> =>
  */
 export async function fetchBytes(url: string, options: FetchOptions = FETCH_DEFAULTS): Promise<Uint8Array> {
   for (let attempt = 0; ; attempt++) {
-    const timeout = AbortSignal.timeout(options.timeoutMs);
-    const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]);
+    const deadline = new Deadline(options.timeoutMs, options.signal);
     try {
-      return await once(url, options, signal);
+      return await once(url, options, deadline);
     } catch (error) {
+      options.download?.giveBack();
       if (error instanceof DiptychError) throw error;
       if (options.signal?.aborted === true) {
         throw new DiptychError('ABORTED', 'the operation was aborted by its signal', { cause: error });
       }
       if (error instanceof PrivateAddress) throw unreadable(url, error.message, error);
-      const message = timeout.aborted
+      const message = deadline.passed
         ? `no whole answer within ${String(options.timeoutMs / 1000)} s`
         : messageOf(error);
       // A server that is slow once will be slow again: only what fails fast is tried again.
-      if (attempt >= options.retries || timeout.aborted) throw unreadable(url, message, error);
+      if (attempt >= options.retries || deadline.passed) throw unreadable(url, message, error);
+    } finally {
+      deadline.end();
     }
     await pause(FIRST_PAUSE_MS * 2 ** attempt);
   }

@@ -5,12 +5,10 @@ import { Decompress } from 'fzstd';
 import { extract } from 'tar-stream';
 import { DiptychError, toDiptychError } from '../errors.js';
 import type { Cell } from '../output/cells.js';
-import { broken, type InputItem, type InputKind } from './item.js';
+import { broken, MOST_IMAGE_BYTES, type InputItem, type InputKind } from './item.js';
 import { jsonCells } from './sample.js';
 import { isImageName, sniff } from './sniff.js';
 
-/** Larger members are refused: they must fit in memory. */
-const MAX_MEMBER = 1024 ** 3;
 const TEXT_ENDINGS = ['txt', 'caption', 'text'];
 
 interface Member {
@@ -119,8 +117,10 @@ export async function* tarItems(
         entry.resume();
         continue;
       }
-      if (header.size > MAX_MEMBER) {
+      if (header.size > MOST_IMAGE_BYTES) {
         entry.resume();
+        // What is no image is not needed: a film beside its frame, say.
+        if (!isImageName(header.name)) continue;
         const error = new DiptychError('IMAGE_TOO_LARGE', `has ${String(header.size)} bytes`, {
           input: header.name,
         });

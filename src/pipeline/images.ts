@@ -5,7 +5,7 @@ import type { NativeImageOptions, NativeSpec } from '../native/image-binding.js'
 import { native } from '../native/load.js';
 import type { HostTensor, SessionHost } from '../session/host.js';
 import { BufferRing, type BufferPool } from './buffer-pool.js';
-import { groupBy, mapOrdered } from './ordered.js';
+import { groupBy, mapOrdered, type Load } from './ordered.js';
 import { floatRows, isFiniteRow, normalizeRows } from './rows.js';
 import type { ImageTuner } from './image-tuner.js';
 import type { StageClock } from './stage-clock.js';
@@ -37,6 +37,15 @@ export interface ImageTower {
 }
 
 export type ImageBytes = string | Uint8Array;
+
+/**
+ * Images that are held in memory before they are decoded (of tars, tables, downloads, the library's callers) go on at
+ * this many bytes, however few they are: queues and batches are made for small ones.
+ */
+export const IMAGE_LOAD: Load<Indexed<ImageBytes>> = {
+  weigh: ({ item }) => (typeof item === 'string' ? 0 : item.byteLength),
+  most: 48 * 2 ** 20,
+};
 
 interface Decoded {
   readonly buffer: ArrayBuffer;
@@ -168,7 +177,7 @@ export async function* embedImages(
 
   // Opened while the first batch is decoded; what is wrong with it is told when it is asked for again.
   tower.session().catch(() => undefined);
-  const groups = groupBy(source, () => tuner.batchSize);
+  const groups = groupBy(source, () => tuner.batchSize, IMAGE_LOAD);
   const end = (): void => {
     ring.end();
   };

@@ -1,4 +1,6 @@
+import { setMaxListeners } from 'node:events';
 import { toDiptychError } from '../errors.js';
+import { DownloadRoom, type Download } from '../input/download-room.js';
 import { broken, isUrl, shapeOf, type InputItem } from '../input/item.js';
 import { openInputs, type InputOptions } from '../input/open.js';
 import { mapOrdered } from './ordered.js';
@@ -30,36 +32,74 @@ async function* shareOf(
   }
 }
 
+interface Fetched {
+  readonly item: InputItem;
+  /** Its bytes' place among the downloads, where it was one. */
+  readonly download: Download | null;
+}
+
 /** Replaces URLs of images by the bytes behind them. */
-async function fetched(item: InputItem, options: SourceOptions): Promise<InputItem> {
-  if (item.shape !== 'image' && item.shape !== 'pair') return item;
+async function fetched(
+  item: InputItem,
+  options: SourceOptions,
+  room: DownloadRoom,
+  signal: AbortSignal,
+): Promise<Fetched> {
+  if (item.shape !== 'image' && item.shape !== 'pair') return { item, download: null };
   const { image } = item;
-  if (typeof image !== 'string' || !isUrl(image)) return item;
-  const { fetchBytes, FETCH_DEFAULTS } = await import('../input/fetch.js');
-  const { timeoutMs, maxBytes, allowPrivateUrls, signal } = options;
+  if (typeof image !== 'string' || !isUrl(image)) return { item, download: null };
+  const { timeoutMs, maxBytes, allowPrivateUrls } = options;
+  const download = room.open();
   try {
+    const { fetchBytes, FETCH_DEFAULTS } = await import('../input/fetch.js');
     const bytes = await fetchBytes(image, {
       ...FETCH_DEFAULTS,
       timeoutMs,
       ...(maxBytes === null ? {} : { maxBytes }),
       allowPrivate: allowPrivateUrls,
-      ...(signal === undefined ? {} : { signal }),
+      signal,
+      download,
     });
-    return { ...item, image: bytes };
+    return { item: { ...item, image: bytes }, download };
   } catch (error) {
-    return {
-      ...broken(item.name, toDiptychError(error, 'INPUT_UNREADABLE', image), shapeOf(item)),
-      cells: item.cells,
-    };
+    download.close();
+    const failed = broken(item.name, toDiptychError(error, 'INPUT_UNREADABLE', image), shapeOf(item));
+    return { item: { ...failed, cells: item.cells }, download: null };
   }
 }
 
-/** The items of a command's inputs: opened, divided among machines, URLs fetched. In order, with bounded look-ahead. */
+/**
+ * The items of a command's inputs: opened, divided among machines, URLs fetched. In order, with bounded look-ahead and
+ * memory.
+ */
 export async function* inputItems(
   inputs: readonly string[],
   options: SourceOptions,
 ): AsyncGenerator<InputItem, void, undefined> {
   const all = openInputs(inputs, options);
   const mine = options.share === null ? all : shareOf(all, options.share);
-  yield* mapOrdered(mine, options.concurrency, (item) => fetched(item, options), options.signal);
+  const room = new DownloadRoom();
+  const left = new AbortController();
+  const { signal } = options;
+  const ended = signal === undefined ? left.signal : AbortSignal.any([left.signal, signal]);
+  // Every download under way listens to it: so many is no leak.
+  setMaxListeners(0, ended);
+  const results = mapOrdered(
+    mine,
+    options.concurrency,
+    (item) => fetched(item, options, room, ended),
+    signal,
+  );
+  try {
+    for (;;) {
+      const next = await results.next();
+      if (next.done === true) return;
+      next.value.download?.close();
+      yield next.value.item;
+    }
+  } finally {
+    // Nobody asks for the rest: what is under way would wait for room until its time is over.
+    left.abort();
+    await results.return();
+  }
 }

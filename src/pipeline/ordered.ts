@@ -1,18 +1,31 @@
 import { throwIfAborted } from '../errors.js';
 
-/** Groups a source into arrays of `size` (the last may be shorter); a function is asked anew for each group. */
+/** What items weigh, and the weight at which no more are taken: one is always taken. */
+export interface Load<T> {
+  readonly weigh: (item: T) => number;
+  readonly most: number;
+}
+
+/**
+ * Groups a source into arrays of `size` (the last, and those of heavy items, may be shorter); a function is asked anew
+ * for each group.
+ */
 export async function* groupBy<T>(
   source: AsyncIterable<T> | Iterable<T>,
   size: number | (() => number),
+  load: Load<T> | null = null,
 ): AsyncGenerator<T[], void, undefined> {
   const wanted = typeof size === 'number' ? () => size : size;
   let group: T[] = [];
   let full = wanted();
+  let weight = 0;
   for await (const item of source) {
     group.push(item);
-    if (group.length >= full) {
+    if (load !== null) weight += load.weigh(item);
+    if (group.length >= full || (load !== null && weight >= load.most)) {
       yield group;
       group = [];
+      weight = 0;
       full = wanted();
     }
   }

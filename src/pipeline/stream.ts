@@ -1,6 +1,6 @@
 import { DiptychError } from '../errors.js';
 import { Channel } from './channel.js';
-import { embedImages, type ImageBytes, type ImageTower } from './images.js';
+import { embedImages, IMAGE_LOAD, type ImageBytes, type ImageTower } from './images.js';
 import { embedTexts, type TextTower } from './texts.js';
 import type { Indexed, RowBatch } from './types.js';
 
@@ -104,7 +104,7 @@ export async function* embedStream(
       input: 'embedStream',
     });
   }
-  const images = new Channel<Indexed<ImageBytes>>(AHEAD);
+  const images = new Channel<Indexed<ImageBytes>>(AHEAD, IMAGE_LOAD);
   const texts = new Channel<Indexed<string>>(AHEAD);
   const pump = async (): Promise<void> => {
     let index = 0;

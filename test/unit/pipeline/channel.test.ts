@@ -29,6 +29,31 @@ test('a full channel holds its producer back', async () => {
   expect(second).toBe(true);
 });
 
+test('a channel is full by weight too, but takes one item whatever it weighs', async () => {
+  const channel = new Channel<number>(100, { weigh: (item) => item, most: 10 });
+  let taken = 0;
+  const produce = async (): Promise<void> => {
+    for (const item of [50, 6, 6, 6]) {
+      await channel.push(item);
+      taken++;
+    }
+    channel.end();
+  };
+  const producing = produce();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(taken).toBe(1);
+  const iterator = channel[Symbol.asyncIterator]();
+  await iterator.next();
+  await new Promise((resolve) => setImmediate(resolve));
+  // 6 and 6 are enough, the last waits.
+  expect(taken).toBe(3);
+  const rest: number[] = [];
+  for (let next = await iterator.next(); next.done !== true; next = await iterator.next())
+    rest.push(next.value);
+  await producing;
+  expect(rest).toEqual([6, 6, 6]);
+});
+
 test('push tells the producer that nobody reads any more', async () => {
   const channel = new Channel<number>(1);
   await channel.push(1);

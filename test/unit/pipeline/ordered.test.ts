@@ -12,6 +12,15 @@ describe('groupBy', () => {
   test('groups, with a shorter last group', async () => {
     expect(await collect(groupBy([1, 2, 3, 4, 5], 2))).toEqual([[1, 2], [3, 4], [5]]);
   });
+  test('a group ends early once its items weigh enough; one item is a group whatever it weighs', async () => {
+    const load = { weigh: (item: number) => item, most: 10 };
+    expect(await collect(groupBy([4, 4, 4, 100, 1, 1, 1, 1, 9], 4, load))).toEqual([
+      [4, 4, 4],
+      [100],
+      [1, 1, 1, 1],
+      [9],
+    ]);
+  });
   test('an empty source has no groups', async () => {
     expect(await collect(groupBy([], 3))).toEqual([]);
   });
