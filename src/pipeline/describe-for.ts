@@ -1,6 +1,7 @@
 import type { ModelDescription } from '../models/card.js';
 import { describeModel } from '../models/describe.js';
 import type { ResolvedModelOptions } from '../options.js';
+import { cudaStatus } from '../session/cuda/status.js';
 import { chooseDevices } from '../session/providers.js';
 
 /**
@@ -17,7 +18,7 @@ export async function describeFor(name: string, options: ResolvedModelOptions): 
       ...(logitBias === null ? {} : { logitBias }),
     });
   const description = await describe(options.dtype);
-  const cuda = chooseDevices(device)[0] !== 'cpu';
+  const cuda = chooseDevices(device, cudaStatus, options.onWarning)[0] !== 'cpu';
   const halves = cuda && options.dtype === 'auto' && description.dtypes.includes('fp16');
   return halves ? describe('fp16') : description;
 }

@@ -4,15 +4,22 @@ import type { Device } from '../options.js';
 import { cudaStatus, type CudaStatus } from './cuda/status.js';
 import type { SessionDevice } from './host.js';
 
-/** Where a graph is to run, a session each: CUDA where it was asked for, or is there with `auto`. */
+/**
+ * Where a graph is to run, a session each: CUDA where it was asked for, or is there with `auto`; `onFallBack` is told why
+ * it is not, on a machine that has a part of it. Throws DEVICE_UNAVAILABLE.
+ */
 export function chooseDevices(
   device: Device,
   status: () => CudaStatus = cudaStatus,
+  onFallBack: (message: string) => void = () => undefined,
 ): readonly [SessionDevice, ...SessionDevice[]] {
   if (device === 'cpu') return ['cpu'];
   const cuda = status();
   if (!cuda.usable) {
-    if (device === 'auto') return ['cpu'];
+    if (device === 'auto') {
+      if (cuda.expected) onFallBack(`CUDA cannot be used, going on with the CPU: ${cuda.reason}`);
+      return ['cpu'];
+    }
     throw new DiptychError('DEVICE_UNAVAILABLE', `CUDA cannot be used: ${cuda.reason}`, { input: device });
   }
   const [first = 0, ...others] = cudaIndices(device);

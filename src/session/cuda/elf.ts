@@ -6,21 +6,34 @@ const DT_NEEDED = 1n;
 const DT_STRTAB = 5n;
 const DT_STRSZ = 10n;
 
-/**
- * The libraries that a shared object asks the dynamic loader for (its DT_NEEDED names), without loading it.
- * Only 64-bit little-endian ELF; null for anything else. Layout: System V ABI, chapter 5.
- */
-export function neededLibraries(file: string): string[] | null {
+type Read = (at: number, length: number) => Buffer;
+
+/** Opens a 64-bit little-endian ELF file for `use`; null for anything else. Layout: System V ABI, chapters 4 and 5. */
+function withElf<T>(file: string, use: (read: Read, header: Buffer) => T | null): T | null {
   const descriptor = openSync(file, 'r');
   try {
-    const read = (at: number, length: number): Buffer => {
+    const read: Read = (at, length) => {
       const bytes = Buffer.alloc(length);
-      const got = readSync(descriptor, bytes, 0, length, at);
-      return bytes.subarray(0, got);
+      return bytes.subarray(0, readSync(descriptor, bytes, 0, length, at));
     };
     const header = read(0, 64);
     if (header.length < 64 || header.readUInt32BE(0) !== 0x7f454c46 || header[4] !== 2 || header[5] !== 1)
       return null;
+    return use(read, header);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+const nameAt = (names: Buffer, at: number): string =>
+  names.subarray(at, names.indexOf(0, at)).toString('latin1');
+
+/**
+ * The libraries that a shared object asks the dynamic loader for (its DT_NEEDED names), without loading it.
+ * Null for what is no 64-bit little-endian ELF.
+ */
+export function neededLibraries(file: string): string[] | null {
+  return withElf(file, (read, header) => {
     const entrySize = header.readUInt16LE(54);
     const entries = header.readUInt16LE(56);
     const table = read(Number(header.readBigUInt64LE(32)), entrySize * entries);
@@ -48,8 +61,30 @@ export function neededLibraries(file: string): string[] | null {
     const load = loads.find(({ from, to }) => strings.address >= from && strings.address < to);
     if (load === undefined) return null;
     const names = read(Number(strings.address - load.from + load.offset), strings.size);
-    return needed.map((at) => names.subarray(at, names.indexOf(0, at)).toString('latin1'));
-  } finally {
-    closeSync(descriptor);
-  }
+    return needed.map((at) => nameAt(names, at));
+  });
+}
+
+/** The constants of a shared object (its section .rodata), or null where it has no table of sections. */
+export function readOnlyData(file: string): Buffer | null {
+  return withElf(file, (read, header) => {
+    const size = header.readUInt16LE(58);
+    const table = read(Number(header.readBigUInt64LE(40)), size * header.readUInt16LE(60));
+    const section = (at: number): { name: number; offset: number; size: number } | null =>
+      size < 64 || at + 64 > table.length
+        ? null
+        : {
+            name: table.readUInt32LE(at),
+            offset: Number(table.readBigUInt64LE(at + 24)),
+            size: Number(table.readBigUInt64LE(at + 32)),
+          };
+    const strings = section(size * header.readUInt16LE(62));
+    if (strings === null) return null;
+    const names = read(strings.offset, strings.size);
+    for (let at = 0; at < table.length; at += size) {
+      const found = section(at);
+      if (found !== null && nameAt(names, found.name) === '.rodata') return read(found.offset, found.size);
+    }
+    return null;
+  });
 }

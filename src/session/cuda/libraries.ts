@@ -80,14 +80,17 @@ export interface LibrarySearch {
   readonly missing: readonly string[];
 }
 
-/** Finds the CUDA libraries that `library` needs, and those that they need in turn. */
+/** ONNX Runtime's provider opens cuDNN itself, once a graph has a convolution: every image tower has. */
+const OPENED_LATE = 'libcudnn.so.9';
+
+/** Finds the CUDA libraries that the provider `library` needs, and those that they need in turn. */
 export function findCudaLibraries(library: string, surroundings: Surroundings = HERE): LibrarySearch {
   const folders = cudaFolders(surroundings);
   const found: string[] = [];
   const missing: string[] = [];
   const seen = new Set<string>();
-  const visit = (file: string): void => {
-    for (const name of neededLibraries(file) ?? []) {
+  const visit = (needed: readonly string[]): void => {
+    for (const name of needed) {
       if (seen.has(name) || !CUDA_LIBRARY.test(name)) continue;
       seen.add(name);
       const folder = folders.find((candidate) => existsSync(join(candidate, name)));
@@ -96,25 +99,37 @@ export function findCudaLibraries(library: string, surroundings: Surroundings = 
         continue;
       }
       const path = join(folder, name);
-      visit(path);
+      visit(neededLibraries(path) ?? []);
       found.push(path);
     }
   };
-  visit(library);
+  const needed = neededLibraries(library) ?? [];
+  visit(needed.some((name) => name.startsWith('libcudnn')) ? needed : [...needed, OPENED_LATE]);
   return { found, missing };
 }
 
-/** The npm packages of NVIDIA's libraries do not exist; these PyPI packages carry them, by the name of the library. */
-export function wheelFor(library: string): string | null {
-  const match = /^lib(\w+?)\.so\.(\d+)/.exec(library);
-  if (match === null) return null;
-  const [, name = '', version = ''] = match;
-  const suffix = Number(version) >= 13 ? '' : `-cu${version}`;
-  if (name.startsWith('cudnn')) return 'nvidia-cudnn-cu12 or nvidia-cudnn-cu13';
+/**
+ * The PyPI package that carries a library of CUDA `major` (NVIDIA has no npm packages), by the library's name. Null for
+ * what is not in any.
+ */
+export function wheelFor(library: string, major: number): string | null {
+  const match = /^lib(\w+?)\.so\.\d+/.exec(library);
+  const name = match?.[1] ?? '';
+  if (name.startsWith('cudnn')) return `nvidia-cudnn-cu${String(major)}`;
+  const suffix = major >= 13 ? '' : `-cu${String(major)}`;
   if (name.startsWith('cublas')) return `nvidia-cublas${suffix}`;
   if (name === 'cudart') return `nvidia-cuda-runtime${suffix}`;
-  if (name === 'curand') return 'nvidia-curand';
-  if (name === 'cufft') return 'nvidia-cufft';
+  if (name === 'curand') return `nvidia-curand${suffix}`;
+  if (name === 'cufft') return `nvidia-cufft${suffix}`;
   if (name === 'nvrtc') return `nvidia-cuda-nvrtc${suffix}`;
   return null;
+}
+
+/** The CUDA that a provider was built for: its runtime's and BLAS's versions are CUDA's own. */
+export function cudaMajor(library: string): number {
+  for (const name of neededLibraries(library) ?? []) {
+    const match = /^lib(?:cudart|cublas|cublasLt)\.so\.(\d+)/.exec(name);
+    if (match !== null) return Number(match[1]);
+  }
+  return 12;
 }

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { neededLibraries } from '#diptych/session/cuda/elf.js';
-import { cudaFolders, findCudaLibraries, wheelFor } from '#diptych/session/cuda/libraries.js';
-import { cudaStatus, providerFolder } from '#diptych/session/cuda/status.js';
+import { neededLibraries, readOnlyData } from '#diptych/session/cuda/elf.js';
+import { cudaFolders, cudaMajor, findCudaLibraries, wheelFor } from '#diptych/session/cuda/libraries.js';
+import { cudaStatus, onnxRuntime, providerFolder } from '#diptych/session/cuda/status.js';
 import { installCuda } from '#diptych/session/cuda/install.js';
 import { chooseDevices } from '#diptych/session/providers.js';
 
@@ -48,6 +48,26 @@ function elfThatNeeds(names: readonly string[]): Buffer {
   tag(0, 0n);
   strings.copy(file, stringsAt);
   return file;
+}
+
+/** The same with a table of sections and constants, as ONNX Runtime's provider has its version among them. */
+function providerOf(version: string, names: readonly string[]): Buffer {
+  const object = elfThatNeeds(names);
+  const constants = Buffer.from(`\0cuDNN\0${version}\0`, 'latin1');
+  const strings = Buffer.from('\0.rodata\0.shstrtab\0', 'latin1');
+  const sections = Buffer.alloc(3 * 64);
+  const section = (at: number, name: number, offset: number, size: number): void => {
+    sections.writeUInt32LE(name, at);
+    sections.writeBigUInt64LE(BigInt(offset), at + 24);
+    sections.writeBigUInt64LE(BigInt(size), at + 32);
+  };
+  section(64, 1, object.length, constants.length);
+  section(128, 9, object.length + constants.length, strings.length);
+  object.writeBigUInt64LE(BigInt(object.length + constants.length + strings.length), 40);
+  object.writeUInt16LE(64, 58);
+  object.writeUInt16LE(3, 60);
+  object.writeUInt16LE(2, 62);
+  return Buffer.concat([object, constants, strings, sections]);
 }
 
 describe('CUDA libraries', () => {
@@ -164,16 +184,61 @@ describe('CUDA libraries', () => {
     });
   });
 
+  test('a provider of another ONNX Runtime is told as such, before the driver is missed', () => {
+    if (process.platform !== 'linux' || process.arch !== 'x64') return;
+    const { version } = onnxRuntime();
+    const folderOf = (name: string, text: string): string => {
+      put(`${name}/${SHARED}`, []);
+      writeFileSync(join(root, name, PROVIDER), providerOf(text, ['libcudart.so.13']));
+      return join(root, name);
+    };
+    expect(readOnlyData(join(folderOf('own', version), PROVIDER))?.toString()).toContain(version);
+    const bare = join(root, 'nowhere');
+    const other = cudaStatus(folderOf('other', '1.2.3'), { environment: {}, root: bare });
+    expect(other).toMatchObject({ usable: false, expected: true });
+    expect(other.reason).toMatch(
+      /is of ONNX Runtime 1\.2\.3, but onnxruntime-node is .*diptych cuda install/,
+    );
+    const own = cudaStatus(join(root, 'own'), { environment: {}, root: bare });
+    expect(own.reason).toContain('no NVIDIA driver');
+    expect(readOnlyData(join(root, 'provider', PROVIDER))).toBeNull();
+  });
+
+  test('cuDNN, which the provider opens itself, and the driver are missed by name', () => {
+    if (process.platform !== 'linux' || process.arch !== 'x64') return;
+    const provider = put('late/libprovider.so', ['libcudart.so.13', 'libcuda.so.1']);
+    expect(cudaMajor(provider)).toBe(13);
+    expect(findCudaLibraries(provider, { environment: {}, root }).missing).toEqual([
+      'libcudart.so.13',
+      'libcuda.so.1',
+      'libcudnn.so.9',
+    ]);
+    const lib = join(root, 'toolkit', 'lib64');
+    for (const name of ['libcudart.so.13', 'libcudnn.so.9']) put(`toolkit/lib64/${name}`, []);
+    put(`late/${SHARED}`, []);
+    put(`late/${PROVIDER}`, ['libcudart.so.13', 'libcuda.so.1']);
+    const machine = { environment: { LD_LIBRARY_PATH: lib }, root };
+    const without = cudaStatus(join(root, 'late'), machine);
+    expect(without.reason).toMatch(/needs libcuda\.so\.1, which is part of the driver.*--gpus all/);
+    put('toolkit/lib64/libcuda.so.1', []);
+    const { usable, preload } = cudaStatus(join(root, 'late'), machine);
+    expect(usable).toBe(true);
+    expect(preload.at(-1)).toBe(join(lib, 'libcudnn.so.9'));
+  });
+
   test('the wheel that carries a library', () => {
-    expect(wheelFor('libcublasLt.so.12')).toBe('nvidia-cublas-cu12');
-    expect(wheelFor('libcudart.so.13')).toBe('nvidia-cuda-runtime');
-    expect(wheelFor('libc.so.6')).toBeNull();
+    expect(wheelFor('libcublasLt.so.12', 12)).toBe('nvidia-cublas-cu12');
+    expect(wheelFor('libcudart.so.13', 13)).toBe('nvidia-cuda-runtime');
+    expect(wheelFor('libcurand.so.10', 12)).toBe('nvidia-curand-cu12');
+    expect(wheelFor('libcudnn.so.9', 13)).toBe('nvidia-cudnn-cu13');
+    expect(wheelFor('libcuda.so.1', 13)).toBeNull();
+    expect(wheelFor('libc.so.6', 12)).toBeNull();
   });
 });
 
 describe('chooseDevices', () => {
-  const usable = () => ({ usable: true, reason: '', preload: [] });
-  const unusable = () => ({ usable: false, reason: 'no driver; install it', preload: [] });
+  const usable = () => ({ usable: true, reason: '', preload: [], expected: true });
+  const unusable = () => ({ usable: false, reason: 'no driver; install it', preload: [], expected: false });
   test('auto takes CUDA where it is, else the CPU; an explicit cuda never falls back', () => {
     expect(chooseDevices('cpu', usable)).toEqual(['cpu']);
     expect(chooseDevices('auto', usable)).toEqual([{ cuda: 0 }]);
@@ -181,6 +246,13 @@ describe('chooseDevices', () => {
     expect(chooseDevices('cuda', usable)).toEqual([{ cuda: 0 }]);
     expect(chooseDevices('cuda:3', usable)).toEqual([{ cuda: 3 }]);
     expect(chooseDevices('cuda:2,0,2', usable)).toEqual([{ cuda: 2 }, { cuda: 0 }]);
+    const said: string[] = [];
+    const tell = (message: string): void => void said.push(message);
+    chooseDevices('auto', unusable, tell);
+    chooseDevices('cpu', () => ({ ...unusable(), expected: true }), tell);
+    expect(said).toEqual([]);
+    chooseDevices('auto', () => ({ ...unusable(), expected: true }), tell);
+    expect(said).toEqual(['CUDA cannot be used, going on with the CPU: no driver; install it']);
     expect(() => chooseDevices('cuda:1', unusable)).toThrow(
       expect.objectContaining({ code: 'DEVICE_UNAVAILABLE', message: expect.stringContaining('install it') }),
     );
