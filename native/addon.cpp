@@ -16,6 +16,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   diptych::bind::export_similarity(env, exports);
   diptych::bind::export_corpus(env, exports);
   diptych::bind::export_map_file(env, exports);
+  diptych::bind::export_lock_folder(env, exports);
   diptych::bind::export_matching(env, exports);
   diptych::bind::export_training(env, exports);
   return exports;

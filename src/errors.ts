@@ -21,6 +21,7 @@ const CODES = {
   DEVICE_UNAVAILABLE: { status: 500, exit: 1 },
   KERNEL_UNAVAILABLE: { status: 500, exit: 1 },
   NATIVE_MISSING: { status: 500, exit: 1 },
+  OUTPUT_BUSY: { status: 409, exit: 1 },
   OUTPUT_EXISTS: { status: 409, exit: 1 },
   OUTPUT_FAILED: { status: 500, exit: 1 },
   OUTPUT_INVALID: { status: 422, exit: 1 },

@@ -12,6 +12,7 @@ void export_limits(Napi::Env env, Napi::Object exports);
 void export_similarity(Napi::Env env, Napi::Object exports);
 void export_corpus(Napi::Env env, Napi::Object exports);
 void export_map_file(Napi::Env env, Napi::Object exports);
+void export_lock_folder(Napi::Env env, Napi::Object exports);
 void export_matching(Napi::Env env, Napi::Object exports);
 void export_training(Napi::Env env, Napi::Object exports);
 

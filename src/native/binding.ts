@@ -27,6 +27,11 @@ export interface NativeBinding
    * ending it gives the heap's free memory back too. Does nothing where the C library is not glibc.
    */
   keepLargeBlocksApart(apart: boolean): void;
+  /**
+   * Locks a folder until the descriptor that it returns is closed, or the process ends in whatever way. Null where
+   * another has it locked; -1 where the file system has no locks.
+   */
+  lockFolder(path: string): number | null;
   /** Loads a shared library for good, symbols global. Returns null, or the loader's message. */
   preloadLibrary(path: string): string | null;
 }

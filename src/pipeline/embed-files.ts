@@ -5,7 +5,7 @@ import type { OutputFormat, Tower } from '../output/layout.js';
 import { writeRun, type DonePart, type RunIdentity, type RunState, type Shape } from '../output/run-file.js';
 import type { Tuning } from './image-tuner.js';
 import { OpenPart, type FailureLine, type Slot } from './open-part.js';
-import { checkOutput, prepareFolder, type Existing } from './output-folder.js';
+import { checkOutput, lockOutput, prepareFolder, type Existing } from './output-folder.js';
 import { PartPlan } from './part-plan.js';
 import type { EmbeddedBatch, StreamItem } from './stream.js';
 import type { StageClock } from './stage-clock.js';
@@ -380,13 +380,18 @@ function failureCode({ code }: FailureLine): ErrorCode {
 
 /**
  * Embeds inputs into parts on disk (interface.md, "Output of embed"), skipping what an earlier run has made.
- * A bad input costs only itself. Throws OUTPUT_EXISTS, OUTPUT_FAILED, ABORTED, and the engine's set-up errors.
+ * A bad input costs only itself. Throws OUTPUT_BUSY, OUTPUT_EXISTS, OUTPUT_FAILED, ABORTED, and the engine's set-up errors.
  */
 export async function embedFiles(
   embedder: Embedder,
   items: AsyncIterable<InputItem>,
   options: EmbedFilesOptions,
 ): Promise<EmbedFilesResult> {
-  const before = await prepareFolder(options.folder, options.existing, options.identity);
-  return new Run(embedder, options, before).run(items);
+  const release = await lockOutput(options.folder);
+  try {
+    const before = await prepareFolder(options.folder, options.existing, options.identity);
+    return await new Run(embedder, options, before).run(items);
+  } finally {
+    release();
+  }
 }

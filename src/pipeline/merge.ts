@@ -6,7 +6,7 @@ import { outputError, TEMPORARY, writeFileAtomic } from '../output/atomic.js';
 import { FAILURES_FILE, RUN_FILE } from '../output/layout.js';
 import { readNpyHeader } from '../output/npy.js';
 import { readRun, writeRun, type DonePart, type RunIdentity, type RunState } from '../output/run-file.js';
-import { prepareFolder } from './output-folder.js';
+import { lockOutput, prepareFolder } from './output-folder.js';
 
 export interface MergeOptions {
   readonly folder: string;
@@ -189,15 +189,14 @@ function joinedState(shards: readonly Shard[], parts: readonly DonePart[], failu
  * Joins the folders of `embed --shard I/N` (or of runs over different inputs) into one: every part checked against its
  * run.json, then linked (copied across file systems) under a new number, shard after shard; failures joined. Nothing is
  * written before all is checked. Throws OUTPUT_INVALID naming the shard that is missing, twice there, not complete, of
- * another run, or damaged.
+ * another run, or damaged, and OUTPUT_BUSY.
  */
 export async function mergeRuns(folders: readonly string[], options: MergeOptions): Promise<RunState> {
-  const { folder, overwrite, signal, onPart } = options;
+  const { folder, overwrite, signal } = options;
   const opened: Shard[] = [];
   for (const shard of folders) opened.push(await openShard(shard));
   checkTogether(opened);
   const shards = opened.sort((a, b) => (a.share?.index ?? 0) - (b.share?.index ?? 0));
-  const total = shards.reduce((sum, { run }) => sum + run.parts.length, 0);
   const failures: string[] = [];
   for (const shard of shards) {
     failures.push(await failuresOf(shard));
@@ -215,7 +214,23 @@ export async function mergeRuns(folders: readonly string[], options: MergeOption
     options: { ...(isObject(given) ? given : {}), shard: null },
     merged: shards.map(({ folder: from, share }) => ({ folder: from, shard: share })),
   };
-  await prepareFolder(folder, overwrite ? 'overwrite' : 'refuse', identity);
+  const release = await lockOutput(folder);
+  try {
+    await prepareFolder(folder, overwrite ? 'overwrite' : 'refuse', identity);
+    return await writeMerged(shards, failures.join(''), identity, options);
+  } finally {
+    release();
+  }
+}
+
+/** Places the parts of all shards in the folder, then tells of them in its run.json. */
+async function writeMerged(
+  shards: readonly Shard[],
+  failures: string,
+  identity: RunIdentity,
+  { folder, signal, onPart }: MergeOptions,
+): Promise<RunState> {
+  const total = shards.reduce((sum, { run }) => sum + run.parts.length, 0);
   const parts: DonePart[] = [];
   for (const { folder: from, run } of shards) {
     for (const part of run.parts) {
@@ -229,10 +244,10 @@ export async function mergeRuns(folders: readonly string[], options: MergeOption
       onPart?.(parts.length, total);
     }
   }
-  const text = failures.join('');
-  await writeFileAtomic(path.join(folder, FAILURES_FILE), text);
-  const state = joinedState(shards, parts, Buffer.byteLength(text));
-  const versions = isObject(first.run['versions']) ? first.run['versions'] : {};
+  await writeFileAtomic(path.join(folder, FAILURES_FILE), failures);
+  const state = joinedState(shards, parts, Buffer.byteLength(failures));
+  const given = shards[0]?.run['versions'];
+  const versions = isObject(given) ? given : {};
   await writeRun(
     folder,
     identity,

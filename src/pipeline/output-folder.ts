@@ -1,6 +1,8 @@
+import { closeSync } from 'node:fs';
 import { access, mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { DiptychError, systemCode } from '../errors.js';
+import { native } from '../native/load.js';
 import { outputError, TEMPORARY } from '../output/atomic.js';
 import { FAILURES_FILE, FOLDERS, RUN_FILE } from '../output/layout.js';
 import { readRun, type RunIdentity, type RunState } from '../output/run-file.js';
@@ -15,6 +17,27 @@ async function entries(folder: string): Promise<string[]> {
     if (systemCode(cause) === 'ENOENT') return [];
     throw outputError(cause, folder);
   }
+}
+
+/**
+ * Makes the folder where it is not there, and keeps other runs out of it until the answer is called. The lock ends with
+ * the process, so that what is killed can be resumed at once. Throws OUTPUT_BUSY, OUTPUT_FAILED.
+ */
+export async function lockOutput(folder: string): Promise<() => void> {
+  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+    throw outputError(cause, folder);
+  });
+  const descriptor = native().lockFolder(folder);
+  if (descriptor === null) {
+    throw new DiptychError(
+      'OUTPUT_BUSY',
+      'another run is writing to this folder: wait until it has ended, or give another --out',
+      { input: folder },
+    );
+  }
+  return () => {
+    if (descriptor >= 0) closeSync(descriptor);
+  };
 }
 
 /** Names of the keys in which two identities differ. */

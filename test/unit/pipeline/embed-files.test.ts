@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
@@ -78,6 +79,31 @@ function snapshot(folder: string): Record<string, string> {
 }
 
 describe('embedFiles', () => {
+  test('a folder that another run is writing to is refused, and left alone; it is free once that has ended', async () => {
+    const folder = fresh();
+    const options = filesOptions(folder, { existing: 'resume' });
+    const gate = new EventEmitter();
+    async function* slow(): AsyncGenerator<InputItem, void, undefined> {
+      yield image('1.jpg');
+      const released = once(gate, 'release');
+      gate.emit('waiting');
+      await released;
+      yield image('2.jpg');
+    }
+    const waiting = once(gate, 'waiting');
+    const running = embedFiles(fakeEmbedder(4), slow(), options);
+    await waiting;
+    const before = snapshot(folder);
+    for (const existing of ['resume', 'overwrite', 'refuse'] as const) {
+      const second = embedFiles(fakeEmbedder(4), stream([image('1.jpg')]), { ...options, existing });
+      await expect(second).rejects.toMatchObject({ code: 'OUTPUT_BUSY', input: folder });
+    }
+    expect(snapshot(folder)).toEqual(before);
+    gate.emit('release');
+    expect((await running).state.counts.rows).toBe(2);
+    expect((await embedFiles(fakeEmbedder(4), stream([image('1.jpg')]), options)).rowsThisRun).toBe(0);
+  });
+
   test('row i of a part is row i of its metadata; bad inputs are named and cost only themselves', async () => {
     const folder = fresh();
     const items = [image('a'), missing('gone'), image('bad1'), image('b'), image('c')];
