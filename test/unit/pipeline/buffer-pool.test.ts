@@ -1,3 +1,4 @@
+import { describe, expect, it } from '@jest/globals';
 import { BufferPool, BufferRing } from '#diptych/pipeline/buffer-pool.js';
 
 const MEGABYTE = 2 ** 20;
