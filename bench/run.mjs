@@ -3,5 +3,6 @@
 import { fileURLToPath } from 'node:url';
 import { main } from '../dist/bench/main.js';
 
-const latest = fileURLToPath(new URL('results/latest.local.json', import.meta.url));
-process.exitCode = await main(process.argv.slice(2), latest);
+const latest = (ending) => fileURLToPath(new URL(`results/latest.local.${ending}`, import.meta.url));
+const files = { out: latest('json'), html: latest('html'), markdown: latest('md') };
+process.exitCode = await main(process.argv.slice(2), files);

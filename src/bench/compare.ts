@@ -1,5 +1,17 @@
+import type { Machine } from './machine.js';
 import type { BenchReport, BenchResult } from './records.js';
-import { bootstrap, median, quantile } from './statistics.js';
+import { median, quantile } from './statistics.js';
+import {
+  BEST,
+  blockInterval,
+  key,
+  repeatNoise,
+  Run,
+  speeds,
+  usualChange,
+  workChange,
+  type Pair,
+} from './views.js';
 
 export type Change = 'same' | 'faster' | 'slower';
 
@@ -7,11 +19,12 @@ export interface Comparison {
   readonly suite: string;
   readonly case: string;
   readonly subject: string;
-  /** Speed now over speed then: below 1 is slower. */
+  /** Speed now over speed then, as measured: below 1 is slower. */
   readonly speed: number;
-  readonly interval: readonly [low: number, high: number];
   /** The same with the machine's own change between the two runs taken out, or null without controls. */
   readonly corrected: number | null;
+  /** 95 % interval of `corrected`, or of `speed` where there is none. */
+  readonly interval: readonly [low: number, high: number];
   readonly change: Change;
 }
 
@@ -28,132 +41,124 @@ export interface CompareReport {
   /** Why the two files may not be comparable at all, one sentence each. */
   readonly warnings: readonly string[];
   readonly regressions: number;
+  /** The smallest change that these runs can show: the threshold, or what the machine's noise hides. */
+  readonly resolution: number;
 }
 
-const key = (one: BenchResult): string => `${one.suite} / ${one.case} / ${one.subject}`;
+/** Stages of our own that other figures are held against: a change of theirs is ours. */
+const STAGES: ReadonlySet<string> = new Set(['decode only', 'encoder only', 'image path only']);
 
-/** Speeds, whatever the unit: higher is better. */
-function speeds(result: BenchResult): number[] {
-  return result.better === 'higher' ? [...result.values] : result.values.map((value) => 1 / value);
+const isOwn = ({ role, subject }: BenchResult): boolean =>
+  role === 'own' || (role === 'limit' && STAGES.has(subject));
+
+/** A change has to be this many standard deviations of a repeat of the same commit, on top of its own interval. */
+const DEVIATIONS = 1.5;
+
+type Judged = Pick<Comparison, 'speed' | 'corrected' | 'interval' | 'change'>;
+
+/** `views` of the change, as factors of the speed: the first must pass `least`, the others half the threshold. */
+function verdict(views: readonly number[], least: number, threshold: number): Change {
+  const half = threshold / 2;
+  const [first = 1, ...others] = views;
+  if (first < 1 - least && others.every((view) => view < 1 - half)) return 'slower';
+  if (first > 1 / (1 - least) && others.every((view) => view > 1 / (1 - half))) return 'faster';
+  return 'same';
 }
 
-/** Interference lasts: neighbours in time are drawn together, in blocks of a fifth of the run. */
-const BLOCKS = 5;
+const known = (...views: readonly (number | null)[]): number[] => views.filter((view) => view !== null);
 
-function blockMedian(values: readonly number[], draw: readonly number[]): number {
-  const size = Math.ceil(values.length / BLOCKS);
-  const drawn = draw.flatMap((block) => values.slice(block * size, (block + 1) * size));
-  return median(drawn.length === 0 ? values : drawn);
+/** The end of an interval that is nearer to no change. */
+function nearEnd([low, high]: readonly [number, number], change: number): number {
+  return change < 1 ? high : low;
 }
-
-function speedInterval(before: readonly number[], after: readonly number[]): readonly [number, number] {
-  return bootstrap(
-    2 * BLOCKS,
-    (draw) => {
-      const then = draw.slice(0, BLOCKS).map((block) => block % BLOCKS);
-      const now = draw.slice(BLOCKS).map((block) => block % BLOCKS);
-      return blockMedian(after, now) / blockMedian(before, then);
-    },
-    7,
-  );
-}
-
-/** The fast end of the samples: other work on the machine can only slow a sample down. */
-const BEST = 0.9;
 
 /**
- * A change counts when four views of it agree: the medians differ by more than the threshold, the interval of
- * their ratio excludes half of it, the fastest tenth of the samples moved by half of it, and so did the figure
- * with the machine's own drift (the limits and peers of the same case) taken out. One view alone calls far
- * too many repeats of the same commit different on a shared machine. Where a run was made on a busy machine,
- * the CPU time has to have changed by half the threshold as well (waiting for a core is nobody's regression), and
- * the change must stand out from those of the other cases: their spread is what a repeat of this commit does here.
+ * With a reference loop in both runs: the speed relative to the loop of the same round must have changed by more than
+ * the threshold and than what repeats of one commit do here, the interval of that change must exclude half the
+ * threshold, and the speed as measured must not have gone the other way.
  */
-function judge(
+function judgeRelative(
+  [then, now]: Pair,
   before: readonly number[],
   after: readonly number[],
-  drift: number | null,
   work: number | null,
+  least: number,
   threshold: number,
-): Omit<Comparison, 'suite' | 'case' | 'subject'> {
-  const speed = median(after) / median(before);
-  const best = quantile(after, BEST) / quantile(before, BEST);
-  const interval = speedInterval(before, after);
-  const corrected = drift === null ? null : speed / drift;
-  const half = threshold / 2;
-  const slower =
-    speed < 1 - threshold &&
-    interval[1] < 1 - half &&
-    best < 1 - half &&
-    (corrected === null || corrected < 1 - half) &&
-    (work === null || work < 1 - half);
-  const faster =
-    speed > 1 / (1 - threshold) &&
-    interval[0] > 1 / (1 - half) &&
-    best > 1 / (1 - half) &&
-    (corrected === null || corrected > 1 / (1 - half)) &&
-    (work === null || work > 1 / (1 - half));
-  return { speed, interval, corrected, change: slower ? 'slower' : faster ? 'faster' : 'same' };
+): Judged {
+  const corrected = Math.exp(median(after) - median(before));
+  const interval = blockInterval(before, after, (old, fresh) => Math.exp(fresh - old));
+  const speed = median(speeds(now)) / median(speeds(then));
+  const found = verdict(known(corrected, nearEnd(interval, corrected), work), least, threshold);
+  // What the figures themselves say the other way round may be the loop's own luck.
+  const contradicted = found === 'slower' ? speed > 1 : speed < 1;
+  return { speed, corrected, interval, change: contradicted ? 'same' : found };
 }
 
 /**
- * CPU time of an iteration then over now: above 1, the same work took less of the cores. Null where it is not
- * known, or is too small a part of the time to tell (work in child processes).
+ * Records from before there was a reference loop: the medians, the interval of their ratio, the fastest tenth of the
+ * samples and the figure with the drift of the case's limits and peers taken out have to agree.
  */
-function workChange(then: BenchResult, now: BenchResult): number | null {
-  if (then.cpu === undefined || now.cpu === undefined) return null;
-  const [before, after] = [quantile(then.cpu, 1 - BEST), quantile(now.cpu, 1 - BEST)];
-  return before > 0.001 && after > 0.001 ? before / after : null;
-}
-
-/** Cases needed before their spread says something. */
-const ENOUGH_CASES = 8;
-
-/** The change of a case that others on a busy machine show by themselves: three robust standard deviations. */
-function usualChange(pairs: readonly (readonly [BenchResult, BenchResult])[]): number {
-  if (pairs.length < ENOUGH_CASES) return 0;
-  const logs = pairs.map(([then, now]) => Math.log(median(speeds(now)) / median(speeds(then))));
-  const middle = median(logs);
-  // 1.4826 turns the median absolute deviation into a normal distribution's standard deviation.
-  const deviation = 1.4826 * median(logs.map((value) => Math.abs(value - middle)));
-  return 1 - Math.exp(-3 * deviation);
+function judgeAlone(
+  [then, now]: Pair,
+  drift: number | null,
+  work: number | null,
+  least: number,
+  threshold: number,
+): Judged {
+  const [before, after] = [speeds(then), speeds(now)];
+  const speed = median(after) / median(before);
+  const best = quantile(after, BEST) / quantile(before, BEST);
+  const interval = blockInterval(before, after, (old, fresh) => fresh / old);
+  const corrected = drift === null ? null : speed / drift;
+  const views = known(speed, nearEnd(interval, speed), best, corrected, work);
+  return { speed, corrected, interval, change: verdict(views, least, threshold) };
 }
 
 /** The kernel that all others are judged by: plain C++ that nobody tunes. */
 const CONTROL = 'reference';
 
 /**
- * How much faster the machine itself was: the median change of the limits and peers of the case, or of the reference
- * kernel where it has none.
+ * How much faster the machine itself was, without reference loops: the median change of the machine's limits and the
+ * peers of the case, or of the reference kernel where it has none.
  */
-function driftOf(
-  then: readonly BenchResult[],
-  now: ReadonlyMap<string, BenchResult>,
-  name: string,
-): number | null {
-  const ofCase = then.filter((one) => `${one.suite} / ${one.case}` === name);
-  const others = ofCase.filter((one) => one.role !== 'own');
-  const controls = others.length > 0 ? others : ofCase.filter((one) => one.subject === CONTROL);
-  const changes = controls.flatMap((one) => {
-    const later = now.get(key(one));
-    return later === undefined ? [] : [median(speeds(later)) / median(speeds(one))];
+function driftOf(old: Run, fresh: Run, one: BenchResult): number | null {
+  if (one.subject === CONTROL) return null;
+  const ofCase = [...old.results.values()].filter(
+    (other) => other.suite === one.suite && other.case === one.case,
+  );
+  const outside = ofCase.filter((other) => !isOwn(other));
+  const controls = outside.length > 0 ? outside : ofCase.filter(({ subject }) => subject === CONTROL);
+  const changes = controls.flatMap((other) => {
+    const later = fresh.results.get(key(other));
+    return later === undefined ? [] : [median(speeds(later)) / median(speeds(other))];
   });
   return changes.length === 0 ? null : median(changes);
 }
 
+const listed = (values: readonly string[]): string => [...values].sort().join(' ');
+
+/** What two runs of one machine have in common; where they differ, a change need not be the code's. */
+const SAME: readonly (readonly [what: string, of: (machine: Machine) => string])[] = [
+  ['machines', ({ cpu, cores }) => `${cpu}, ${String(cores)} cores`],
+  ['CPU features', ({ features }) => listed(features)],
+  ['kernels', ({ kernel }) => kernel],
+  ['systems', ({ os }) => os],
+  ['versions of Node.js', ({ node }) => node],
+];
+
 function warningsOf(old: BenchReport, fresh: BenchReport): string[] {
-  const warnings: string[] = [];
-  if (old.machine.cpu !== fresh.machine.cpu || old.machine.cores !== fresh.machine.cores) {
-    warnings.push(`different machines: ${old.machine.cpu} and ${fresh.machine.cpu}`);
-  }
-  if (old.machine.kernel !== fresh.machine.kernel) {
-    warnings.push(`different kernels: ${old.machine.kernel} and ${fresh.machine.kernel}`);
-  }
-  if (old.settings.threads !== fresh.settings.threads) {
-    warnings.push(
-      `different thread counts: ${String(old.settings.threads)} and ${String(fresh.settings.threads)}`,
-    );
-  }
+  const warnings = SAME.flatMap(([what, of]) => {
+    const [then, now] = [of(old.machine), of(fresh.machine)];
+    return then === now ? [] : [`different ${what}: ${then} and ${now}`];
+  });
+  const differ = (name: 'threads' | 'model' | 'images', what: string): void => {
+    const [then, now] = [old.settings[name], fresh.settings[name]];
+    if (then !== now)
+      warnings.push(`different ${what}: ${String(then ?? 'none given')} and ${String(now ?? 'none given')}`);
+  };
+  differ('threads', 'thread counts');
+  differ('model', 'models');
+  differ('images', 'photos');
   for (const [name, report] of [
     ['old', old],
     ['new', fresh],
@@ -170,26 +175,34 @@ export function compareReports(
   fresh: BenchReport,
   { threshold }: CompareOptions,
 ): CompareReport {
-  const now = new Map(fresh.results.map((one) => [key(one), one]));
-  const then = new Map(old.results.map((one) => [key(one), one]));
-  const own = old.results.filter((one) => one.role === 'own');
+  const [then, now] = [new Run(old), new Run(fresh)];
+  const own = old.results.filter(isOwn);
   const busy = old.machine.busy || fresh.machine.busy;
-  const pairs = own.flatMap((one): (readonly [BenchResult, BenchResult])[] => {
-    const later = now.get(key(one));
+  const pairs = own.flatMap((one): Pair[] => {
+    const later = now.results.get(key(one));
     return later === undefined || later.unit !== one.unit ? [] : [[one, later]];
   });
-  const least = Math.max(threshold, busy ? usualChange(pairs) : 0);
-  const comparisons = pairs.map(([one, later]) => {
-    const drift = one.subject === CONTROL ? null : driftOf(old.results, now, `${one.suite} / ${one.case}`);
-    const work = busy ? workChange(one, later) : null;
-    const { suite, case: name, subject } = one;
-    return { suite, case: name, subject, ...judge(speeds(one), speeds(later), drift, work, least) };
+  const noise = repeatNoise(then, now, pairs);
+  const hidden = noise === null ? (busy ? usualChange(pairs) : 0) : 1 - Math.exp(-DEVIATIONS * noise);
+  const resolution = Math.max(threshold, hidden);
+  const comparisons = pairs.map((pair): Comparison => {
+    const [one, later] = pair;
+    const work = busy ? workChange(pair) : null;
+    const [before, after] = [then.relative(one), now.relative(later)];
+    const judged =
+      before === undefined || after === undefined
+        ? judgeAlone(pair, driftOf(then, now, one), work, resolution, threshold)
+        : judgeRelative(pair, before, after, work, resolution, threshold);
+    return { suite: one.suite, case: one.case, subject: one.subject, ...judged };
   });
+  const warnings = warningsOf(old, fresh);
+  if (pairs.length === 0) warnings.push('the two runs have no case in common');
   return {
     comparisons,
-    onlyOld: own.map(key).filter((name) => !now.has(name)),
-    onlyNew: fresh.results.filter((one) => one.role === 'own' && !then.has(key(one))).map(key),
-    warnings: warningsOf(old, fresh),
+    onlyOld: own.map(key).filter((name) => !now.results.has(name)),
+    onlyNew: fresh.results.filter((one) => isOwn(one) && !then.results.has(key(one))).map(key),
+    warnings,
     regressions: comparisons.filter((one) => one.change === 'slower').length,
+    resolution,
   };
 }

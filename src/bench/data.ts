@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { extname, join, resolve } from 'node:path';
 import { encode } from 'fast-png';
 import { DiptychError } from '../errors.js';
+import { preprocess } from '../image/preprocess.js';
+import { walk } from '../input/walk.js';
 import { packageRoot } from './host.js';
 import { randomGenerator } from './statistics.js';
 
@@ -95,23 +97,48 @@ export async function pngPhoto(folder: string): Promise<string> {
   return file;
 }
 
-/** The user's own photos, at most 64 of them, in the order of their names. Throws INPUT_NOT_FOUND. */
-export async function ownPhotos(folder: string): Promise<string[]> {
+/** A photo of the user's that is left out, and why. */
+export interface LeftOut {
+  readonly subject: string;
+  readonly reason: string;
+}
+
+export interface OwnPhotos {
+  readonly files: readonly string[];
+  readonly leftOut: readonly LeftOut[];
+}
+
+/** How many of the user's photos are measured. */
+const MOST_PHOTOS = 64;
+
+/**
+ * The first 64 of the user's photos below a folder, in the order of their names. Those that cannot be decoded are told
+ * and left out: no engine is timed on them. Throws INPUT_NOT_FOUND where none is left.
+ */
+export async function ownPhotos(folder: string): Promise<OwnPhotos> {
   const known = new Set(['.jpg', '.jpeg', '.png', '.webp']);
-  let names: string[];
-  try {
-    names = await readdir(folder);
-  } catch (cause) {
-    throw new DiptychError('INPUT_NOT_FOUND', 'the folder of photos cannot be read', {
-      input: folder,
-      cause,
-    });
+  const files: string[] = [];
+  const leftOut: LeftOut[] = [];
+  for await (const found of walk(folder)) {
+    if (!found.ok) {
+      leftOut.push({ subject: found.file, reason: found.error.message });
+      continue;
+    }
+    if (!known.has(extname(found.file).toLowerCase())) continue;
+    const file = resolve(found.file);
+    const { failures } = await preprocess([file], { workers: 1 });
+    const [failure] = failures;
+    if (failure === undefined) files.push(file);
+    else leftOut.push({ subject: file, reason: `${failure.code}: ${failure.message}` });
+    if (files.length === MOST_PHOTOS) break;
   }
-  const found = names.filter((name) => known.has(extname(name).toLowerCase())).sort();
-  if (found.length === 0) {
-    throw new DiptychError('INPUT_NOT_FOUND', 'holds no JPEG, PNG or WebP files', { input: folder });
-  }
-  return found.slice(0, 64).map((name) => resolve(folder, name));
+  if (files.length > 0) return { files, leftOut };
+  const [first] = leftOut;
+  throw new DiptychError(
+    'INPUT_NOT_FOUND',
+    `holds no JPEG, PNG or WebP files that can be decoded${first === undefined ? '' : ` (${first.subject}: ${first.reason})`}`,
+    { input: folder },
+  );
 }
 
 /** Unit rows of normally distributed numbers, as raw float32 in a file that every host can read. */

@@ -31,3 +31,15 @@ export function allowed(value: number): SubjectPlan {
     expect: 'skip',
   };
 }
+
+/** What every case that is timed has beside its subjects, so that `compare` knows how fast the machine was. */
+export const referenceLoop: SubjectPlan = {
+  name: 'reference loop',
+  role: 'control',
+  host: { kind: 'diptych', threads: 1 },
+  job: 'reference-loop',
+  params: {},
+  work: 1,
+  unit: 'loops/s',
+  expect: 'skip',
+};

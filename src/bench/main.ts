@@ -7,6 +7,7 @@ import { parseReport, type BenchReport } from './records.js';
 import { htmlReport } from './report/html.js';
 import { fillMarkers, markdownRatios, markdownReport } from './report/markdown.js';
 import { ratio } from './report/format.js';
+import { markdownHeadlines, type Source } from './report/headlines.js';
 import { terminalReport } from './report/terminal.js';
 import { runBench, suiteNames, type BenchOptions } from './run.js';
 
@@ -17,6 +18,7 @@ interface RunFlags {
   readonly json?: boolean;
   readonly out?: string;
   readonly html?: string;
+  readonly markdown?: string;
   readonly filter?: string;
   readonly model?: string;
   readonly images?: string;
@@ -82,20 +84,59 @@ async function run(suites: readonly string[], flags: RunFlags): Promise<ExitCode
     await save(flags.html, await htmlReport(report));
     say(`report: ${flags.html}`);
   }
+  if (flags.markdown !== undefined) {
+    await save(flags.markdown, markdownReport(report, flags.out ?? 'a run that was not kept'));
+    say(`tables: ${flags.markdown}`);
+  }
   const failed = report.absent.filter((one) => one.kind === 'failed');
   for (const one of failed) say(`FAILED ${one.suite}: ${one.case}: ${one.subject}: ${one.reason}`);
   return failed.length === 0 ? 0 : 1;
 }
 
-function printComparison({ comparisons, onlyOld, onlyNew, warnings, regressions }: CompareReport): void {
+/** A comparison that shows changes of this size is fine enough. */
+const FINE = 0.05;
+
+interface FillFlags {
+  readonly ratios?: boolean;
+  readonly headlines?: boolean;
+  readonly marker?: string;
+}
+
+/** Puts the tables of all files but the last into the last. Throws BAD_OPTION where a kind of table takes one record. */
+async function fill(files: readonly string[], flags: FillFlags): Promise<void> {
+  const page = files.at(-1) ?? '';
+  const sources = await Promise.all(
+    files.slice(0, -1).map(async (file): Promise<Source> => ({ file, report: await load(file) })),
+  );
+  if (flags.headlines === true) {
+    await fillMarkers(page, flags.marker ?? 'headlines', markdownHeadlines(sources));
+    return;
+  }
+  const [source] = sources;
+  if (source === undefined || sources.length > 1) {
+    throw new DiptychError('BAD_OPTION', 'expected one results file and a page (several: --headlines)', {
+      input: 'bench fill',
+    });
+  }
+  const [name, tables] =
+    flags.ratios === true ? (['ratios', markdownRatios] as const) : (['tables', markdownReport] as const);
+  await fillMarkers(page, flags.marker ?? name, tables(source.report, source.file));
+}
+
+function printComparison(report: CompareReport): void {
+  const { comparisons, onlyOld, onlyNew, warnings, regressions, resolution } = report;
   for (const warning of warnings) say(`warning: ${warning}`);
   for (const one of comparisons) {
     if (one.change === 'same') continue;
     const [low, high] = one.interval;
     process.stdout.write(
       `${one.change.toUpperCase()} ${one.suite} / ${one.case} / ${one.subject}: ` +
-        `${ratio(one.speed)} of the old speed (${ratio(low)} to ${ratio(high)})\n`,
+        `${ratio(one.corrected ?? one.speed)} of the old speed (${ratio(low)} to ${ratio(high)}` +
+        `${one.corrected === null ? '' : `; ${ratio(one.speed)} as measured`})\n`,
     );
+    if (one.change === 'slower') {
+      process.stdout.write(`  look closer: diptych bench ${one.suite} --filter "${one.case}" --seconds 20\n`);
+    }
   }
   for (const name of onlyOld) process.stdout.write(`gone: ${name}\n`);
   for (const name of onlyNew) process.stdout.write(`new: ${name}\n`);
@@ -103,6 +144,10 @@ function printComparison({ comparisons, onlyOld, onlyNew, warnings, regressions 
   const faster = comparisons.length - same - regressions;
   process.stdout.write(
     `${String(comparisons.length)} compared: ${String(same)} unchanged, ${String(faster)} faster, ${String(regressions)} slower\n`,
+  );
+  process.stdout.write(
+    `changes below ${(100 * resolution).toFixed(0)} % cannot be told from this machine's noise in these runs` +
+      `${resolution > FINE ? '; more --seconds tell smaller ones' : ''}\n`,
   );
 }
 
@@ -119,6 +164,7 @@ export function benchCommand(done: (exitCode: ExitCode) => void): Command {
     .option('--json', 'print the records as JSON')
     .option('--out <file>', 'write the records to a file as well')
     .option('--html <file>', 'write a report with charts')
+    .option('--markdown <file>', 'write the tables in Markdown')
     .option('--filter <text>', 'only cases whose name holds this text')
     .option('--model <name|dir>', 'your own model, for the encoder and embed suites')
     .option('--images <dir>', 'your own photos, for the preprocess and embed suites')
@@ -154,33 +200,39 @@ export function benchCommand(done: (exitCode: ExitCode) => void): Command {
       done(0);
     });
   command
-    .command('fill <results> <page>')
+    .command('fill <results> <files...>')
+    .usage('[options] <results...> <page>')
     .description(
       'put the tables between two lines of a Markdown page, <!-- bench:tables --> and <!-- /bench:tables -->',
     )
     .option('--ratios', 'only the ratios, between lines that say ratios instead of tables')
+    .option('--headlines', 'the main ratios of several records, between lines that say headlines')
     .option('--marker <name>', 'another name for the lines, for pages with tables of several records')
-    .action(async (file: string, page: string, flags: { ratios?: boolean; marker?: string }) => {
-      const report = await load(file);
-      const [name, text] =
-        flags.ratios === true
-          ? ['ratios', markdownRatios(report, file)]
-          : ['tables', markdownReport(report, file)];
-      await fillMarkers(page, flags.marker ?? name, text);
+    .action(async (file: string, files: string[], flags: FillFlags) => {
+      await fill([file, ...files], flags);
       done(0);
     });
   return command;
 }
 
-/** Runs `bench ARGUMENTS` and gives the exit code; `out` is where records go unless --out says otherwise. */
-export async function main(args: readonly string[], out: string | null): Promise<ExitCode> {
+/** Where records and reports go unless the flags of these names say otherwise. */
+export interface DefaultFiles {
+  readonly out: string;
+  readonly html: string;
+  readonly markdown: string;
+}
+
+/** Runs `bench ARGUMENTS` and gives the exit code. */
+export async function main(args: readonly string[], files: DefaultFiles | null): Promise<ExitCode> {
   let exitCode: ExitCode = 0;
   const command = benchCommand((code) => {
     exitCode = code;
   });
   command.exitOverride();
   for (const sub of command.commands) sub.exitOverride();
-  if (out !== null) command.setOptionValueWithSource('out', out, 'default');
+  for (const [name, file] of Object.entries(files ?? {})) {
+    command.setOptionValueWithSource(name, file, 'default');
+  }
   try {
     await command.parseAsync([...args], { from: 'user' });
   } catch (thrown) {

@@ -6,6 +6,7 @@ import { AbsentError, type Host } from './host.js';
 import type { HostPool } from './host-pool.js';
 import { meets, type BenchAbsence, type BenchRatio, type BenchResult, type CaseResult } from './records.js';
 import type { RunReply } from './protocol.js';
+import { referenceLoop } from './limits.js';
 import { stolenSeconds } from './machine.js';
 import { median, medianInterval, pairedRatio, quantile } from './statistics.js';
 import type { Bar, BenchSettings, CasePlan, LimitPlan, SubjectPlan } from './types.js';
@@ -47,7 +48,12 @@ export async function measureCase(
   hosts: HostPool,
   signal: AbortSignal | undefined,
 ): Promise<CaseResult> {
-  const absent: BenchAbsence[] = [];
+  const absent: BenchAbsence[] = (plan.leftOut ?? []).map((one) => ({
+    suite: plan.suite,
+    case: plan.name,
+    ...one,
+    kind: 'absent',
+  }));
   const leaveOut = (subject: string, thrown: unknown): void => {
     absent.push({
       suite: plan.suite,
@@ -59,7 +65,8 @@ export async function measureCase(
   };
 
   const opened: Opened[] = [];
-  for (const subject of plan.subjects) {
+  const subjects = plan.quantity === 'value' ? plan.subjects : [...plan.subjects, referenceLoop];
+  for (const subject of subjects) {
     if (subject.role === 'peer' && !settings.peers) continue;
     throwIfAborted(signal);
     try {
@@ -93,6 +100,11 @@ export async function measureCase(
     for (const one of opened) await one.host.closeJob(one.handle).catch(() => undefined);
   }
 }
+
+const isControl = (one: Opened): boolean => one.plan.role === 'control';
+
+/** Whether samples are turned into units of work a second. */
+const isRate = (plan: CasePlan, one: Opened): boolean => plan.quantity === 'rate' || isControl(one);
 
 const clock = (reply: RunReply): number => reply.wall ?? reply.seconds;
 
@@ -150,7 +162,7 @@ async function warmUp(
     throwIfAborted(signal);
     try {
       await one.host.run(one.handle, 1);
-      if (plan.quantity !== 'rate' || settings.smoke) continue;
+      if (!isRate(plan, one) || settings.smoke) continue;
       // The first run pays for pages and caches: samples are sized by the second, then by a whole sample.
       for (let pass = 0; pass < 2; pass++) {
         const took = clock(await one.host.run(one.handle, one.iterations)) / one.iterations;
@@ -192,9 +204,10 @@ async function sampleInTurn(
     if (task !== undefined) tasks.set(one, task);
   }
   for (;;) {
-    const waiting = subjects.filter((one) => !hasEnough(plan, one, settings));
+    const waiting = subjects.filter((one) => !isControl(one) && !hasEnough(plan, one, settings));
     if (waiting.length === 0) return;
-    for (const one of waiting) {
+    // Every round has its sample of the reference loop.
+    for (const one of [...waiting, ...subjects.filter(isControl)]) {
       throwIfAborted(signal);
       one.samples.push(...(await undisturbed(one, () => sampleOnce(tasks.get(one)))));
     }
@@ -230,7 +243,7 @@ async function sampleOnce(task: Task | undefined): Promise<readonly number[]> {
 
 /** Samples in the unit of the table. */
 function valuesOf(plan: CasePlan, one: Opened): number[] {
-  if (plan.quantity !== 'rate') return one.samples;
+  if (!isRate(plan, one)) return one.samples;
   const work = one.plan.work ?? plan.work;
   return one.samples.map((seconds) => work / seconds);
 }
@@ -245,7 +258,7 @@ function result(plan: CasePlan, one: Opened): BenchResult {
     role: one.plan.role,
     value: middle,
     unit: one.plan.unit ?? plan.unit,
-    better: plan.quantity === 'rate' ? 'higher' : 'lower',
+    better: isRate(plan, one) ? 'higher' : 'lower',
     min: quantile(values, 0),
     median: middle,
     max: quantile(values, 1),
@@ -288,7 +301,7 @@ function ratiosOf(plan: CasePlan, subjects: readonly Opened[], smoke: boolean): 
   for (const limit of plan.limits) {
     for (const { plan: subject } of subjects) {
       const wanted = limit.of?.includes(subject.name) ?? limit.except?.includes(subject.name) !== true;
-      if (wanted && subject.role !== 'limit') addShare(limit, subject.name);
+      if (wanted && subject.role !== 'limit' && subject.role !== 'control') addShare(limit, subject.name);
     }
   }
   return ratios;

@@ -1,5 +1,5 @@
 import type { Machine } from './machine.js';
-import type { Bar, BenchSettings } from './types.js';
+import type { Bar, BenchSettings, Role } from './types.js';
 import { isRecord } from './protocol.js';
 import { DiptychError } from '../errors.js';
 
@@ -8,7 +8,7 @@ export interface BenchResult {
   readonly suite: string;
   readonly case: string;
   readonly subject: string;
-  readonly role: 'own' | 'peer' | 'limit';
+  readonly role: Role;
   /** The median, in `unit`. */
   readonly value: number;
   readonly unit: string;

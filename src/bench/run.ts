@@ -134,7 +134,8 @@ export async function runBench(options?: BenchOptions): Promise<BenchReport> {
     smoke: resolved.smoke,
     seconds: resolved.smoke ? 0 : resolved.seconds,
     minSamples: resolved.smoke ? 1 : 10,
-    sampleMs: resolved.smoke ? 0 : 100,
+    // Short, so that a round of all subjects is over before the machine changes its speed.
+    sampleMs: resolved.smoke ? 0 : 30,
     threads: resolved.threads,
     model: resolved.model,
     images: resolved.images,

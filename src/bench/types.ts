@@ -8,11 +8,16 @@ export type HostPlan =
   | { readonly kind: 'node'; readonly peer: string; readonly threads?: number }
   | { readonly kind: 'python'; readonly peer: string; readonly threads?: number };
 
+/**
+ * own: Diptych; peer: another engine; limit: what the machine or a single stage of ours can do at best; control: the
+ * reference loop, which tells two runs how fast the machine itself was (in records, not in tables).
+ */
+export type Role = 'own' | 'peer' | 'limit' | 'control';
+
 export interface SubjectPlan {
   /** Name in tables; unique within the case. */
   readonly name: string;
-  /** own: Diptych; peer: another engine; limit: what the machine or a single stage can do at best. */
-  readonly role: 'own' | 'peer' | 'limit';
+  readonly role: Role;
   readonly host: HostPlan;
   /** Name of the job in its host, and what it is opened with. */
   readonly job: string;
@@ -76,6 +81,8 @@ export interface CasePlan {
   readonly limits: readonly LimitPlan[];
   /** Fewer samples suffice where one takes seconds. */
   readonly maxSamples?: number;
+  /** Inputs that are not measured, and why: listed with the engines that are absent. */
+  readonly leftOut?: readonly { readonly subject: string; readonly reason: string }[];
 }
 
 export interface BenchSettings {

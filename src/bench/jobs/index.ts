@@ -3,7 +3,7 @@ import type { JobFactory } from '../job.js';
 import { encodeJob } from './encode.js';
 import { decodeJob, preprocessJob, resizeJob } from './images.js';
 import { eventLoopJob } from './event-loop.js';
-import { constantJob, limitJob } from './limits.js';
+import { constantJob, limitJob, referenceLoopJob } from './limits.js';
 import { embedImagesJob, embedTextsJob, memoryJob, startJob, tokenizeJob } from './model.js';
 import { denseJob, topKFileJob, topKJob, topKMemoryJob } from './similarity.js';
 import { textTowerJob } from './text-tower.js';
@@ -20,6 +20,7 @@ export const jobs: Readonly<Record<string, JobFactory>> = {
   limit: limitJob,
   memory: memoryJob,
   preprocess: preprocessJob,
+  'reference-loop': referenceLoopJob,
   resize: resizeJob,
   start: startJob,
   'text-tower': textTowerJob,

@@ -41,3 +41,31 @@ export function constantJob(params: Params): Job {
   const value = new ParamReader(params).number('value');
   return { settings: 'a given number', run: () => Promise.resolve(), value: () => value };
 }
+
+/** Entries of the reference loop's table: 256 KiB, so that it lives in the second-level cache, as most of our data. */
+const TABLE = 2 ** 16;
+const STEPS = 2 ** 16;
+
+/**
+ * How fast the machine itself is: the same plain JavaScript in every commit, with what our work is made of: reads from a
+ * table, integer and floating-point arithmetic, and a branch that cannot be foreseen. Two runs are held against it.
+ */
+export function referenceLoopJob(): Job {
+  const table = Uint32Array.from({ length: TABLE }, (_, i) => Math.imul(i, 0x9e3779b1) >>> 0);
+  let state = 1;
+  let sum = 0;
+  return {
+    settings: `${String(STEPS)} steps of plain JavaScript, 1 thread`,
+    run: () => {
+      for (let i = 0; i < STEPS; i++) {
+        state ^= state << 13;
+        state ^= state >>> 17;
+        state ^= state << 5;
+        const found = table[state & (TABLE - 1)] ?? 0;
+        if ((found & 1024) === 0) sum += (found & 255) * 0.5;
+        else sum -= (i & 127) * 0.25;
+      }
+    },
+    output: () => ({ data: Float32Array.of(sum), shape: [1] }),
+  };
+}

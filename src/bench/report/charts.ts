@@ -1,4 +1,5 @@
 import type { BenchReport } from '../records.js';
+import type { Role } from '../types.js';
 import { interval, number } from './format.js';
 
 export interface Chart {
@@ -9,7 +10,7 @@ export interface Chart {
   readonly unit: string;
   readonly bars: readonly {
     readonly subject: string;
-    readonly role: 'own' | 'peer' | 'limit';
+    readonly role: Role;
     readonly value: number;
     /** What the tooltip says. */
     readonly text: string;
@@ -19,7 +20,7 @@ export interface Chart {
 /** One bar chart per case; limits in another unit than the case's own stay out of it. */
 export function charts(report: BenchReport): Chart[] {
   const cases = new Map<string, typeof report.results>();
-  for (const result of report.results) {
+  for (const result of report.results.filter(({ role }) => role !== 'control')) {
     const name = `${result.suite}\n${result.case}\n${result.unit}`;
     cases.set(name, [...(cases.get(name) ?? []), result]);
   }

@@ -6,7 +6,7 @@ import { machineLines, suiteTables, type Table } from './rows.js';
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
 const row = (cells: readonly string[]): string => `| ${cells.map(cell).join(' | ')} |`;
 
-function table({ head, rows }: Table): string {
+export function markdownTable({ head, rows }: Table): string {
   return [row(head), row(head.map(() => '---')), ...rows.map(row)].join('\n');
 }
 
@@ -18,8 +18,8 @@ export function markdownReport(report: BenchReport, source: string): string {
     '',
     ...suiteTables(report).flatMap(({ suite, figures, ratios, absent }) => [
       `### ${suite}\n`,
-      ...(figures.rows.length === 0 ? [] : [table(figures), '']),
-      ...(ratios === null ? [] : [table(ratios), '']),
+      ...(figures.rows.length === 0 ? [] : [markdownTable(figures), '']),
+      ...(ratios === null ? [] : [markdownTable(ratios), '']),
       ...absent.map((line) => `- not measured: ${line}`),
       ...(absent.length === 0 ? [] : ['']),
     ]),
@@ -35,7 +35,7 @@ export function markdownRatios(report: BenchReport, source: string): string {
   );
   const head = ['suite', ...(tables[0]?.head ?? [])];
   const machine = machineLines(report).map((line) => `- ${line}`);
-  return [`From \`${source}\`:`, '', ...machine, '', table({ title: '', head, rows }), ''].join('\n');
+  return [`From \`${source}\`:`, '', ...machine, '', markdownTable({ title: '', head, rows }), ''].join('\n');
 }
 
 /**

@@ -65,7 +65,7 @@ export function suiteTables(report: BenchReport): SuiteTables[] {
   const all = [...report.results, ...report.absent];
   const names = [...new Set(all.map((entry) => entry.suite))];
   return names.map((suite) => {
-    const results = report.results.filter((entry) => entry.suite === suite);
+    const results = report.results.filter((entry) => entry.suite === suite && entry.role !== 'control');
     const ratios = report.ratios.filter((entry) => entry.suite === suite);
     // Shares stand beside the figures; here only those that the project holds itself to.
     const told = ratios.filter((one) => one.kind === 'ratio' || one.atLeast !== undefined);

@@ -189,9 +189,10 @@ function modelCases(files: readonly string[], { model, threads, smoke }: BenchSe
 
 async function plan(settings: BenchSettings): Promise<readonly CasePlan[]> {
   const { images, model, smoke } = settings;
-  const source = images === null ? photos('500x375') : await ownPhotos(images);
+  const { files: source, leftOut } =
+    images === null ? { files: photos('500x375'), leftOut: [] } : await ownPhotos(images);
   const files = repeated(source, smoke ? 8 : 64);
-  const own = modelCases(files, settings);
+  const own = modelCases(files, settings).map((one, index) => (index === 0 ? { ...one, leftOut } : one));
   if (model !== null) return own;
   return [
     await towerCase('encoder-bound', repeated(source, smoke ? 8 : 32), settings),

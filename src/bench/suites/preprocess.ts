@@ -189,15 +189,18 @@ const RULES: readonly (readonly [string, Params])[] = [
 ];
 
 /** Sixteen pictures a call, as a batch has: fewer, and the clock measures how fast a thread wakes up. */
+const BATCH = 16;
 const batch = (files: readonly string[]): readonly string[] =>
-  Array.from({ length: 16 }, (_, i) => files[i % files.length] ?? '');
+  Array.from({ length: BATCH }, (_, i) => files[i % files.length] ?? '');
 
 const SMALL: Wanted = { overDecode: null, simplejpeg: 0.85, tensor: 2, official: 3, small: true };
 
 async function plan({ images, scratch, threads, smoke }: BenchSettings): Promise<readonly CasePlan[]> {
   if (images !== null) {
-    const files = await ownPhotos(images);
-    return [jpegCase(`your photos (${String(files.length)})`, files, { ...SMALL, small: false }, threads)];
+    const { files, leftOut } = await ownPhotos(images);
+    const name = `your photos (${String(files.length)})`;
+    const many = files.length < BATCH ? batch(files) : files;
+    return [{ ...jpegCase(name, many, { ...SMALL, small: false }, threads), leftOut }];
   }
   const [large, png] = await Promise.all([smoke ? null : largePhoto(scratch), pngPhoto(scratch)]);
   const medium = photos('640x480');

@@ -3,7 +3,7 @@ import { compareReports } from '#diptych/bench/compare.js';
 import type { BenchReport, BenchResult } from '#diptych/bench/records.js';
 import { median, randomGenerator } from '#diptych/bench/statistics.js';
 
-function result(subject: string, role: 'own' | 'limit', values: readonly number[]): BenchResult {
+function result(subject: string, role: BenchResult['role'], values: readonly number[]): BenchResult {
   return {
     suite: 's',
     case: 'c',
@@ -68,7 +68,7 @@ function noisyRun(seed: number, speed: number): BenchReport {
   return {
     machine,
     settings,
-    results: [result('diptych', 'own', values(100 * speed)), result('decode only', 'limit', values(150))],
+    results: [result('diptych', 'own', values(100 * speed)), result('fp32 peak', 'limit', values(150))],
     ratios: [],
     absent: [],
   };
@@ -120,5 +120,53 @@ describe('compare', () => {
     });
     expect(compareReports(seconds(1), seconds(2), { threshold: 0.05 }).regressions).toBe(1);
     expect(compareReports(seconds(2), seconds(1), { threshold: 0.05 }).comparisons[0]?.change).toBe('faster');
+  });
+
+  /** A machine whose speed swings by 30 % from one second to the next, and every case beside a reference loop. */
+  function swingingRun(seed: number, slowed: readonly number[]): BenchReport {
+    const random = randomGenerator(seed);
+    const results = Array.from({ length: 10 }, (_, index) => {
+      let swing = 1;
+      const rounds = Array.from({ length: 120 }, (_one, round) => {
+        if (round % 15 === 0) swing = 0.7 + 0.3 * random();
+        return swing;
+      });
+      const values = (speed: number): number[] =>
+        rounds.map((now) => now * speed * (1 + (random() + random() - 1) * 0.05));
+      const name = `case ${String(index)}`;
+      return [
+        { ...result('diptych', 'own', values(slowed.includes(index) ? 90 : 100)), case: name },
+        { ...result('decode only', 'limit', values(slowed.includes(index) ? 180 : 200)), case: name },
+        { ...result('reference loop', 'control', values(400)), case: name },
+      ];
+    });
+    return { machine, settings, results: results.flat(), ratios: [], absent: [] };
+  }
+
+  test('on a machine that swings, the reference loop takes the swings out and leaves real changes in', () => {
+    const run = (seed: number, slowed: readonly number[]) =>
+      compareReports(swingingRun(seed, []), swingingRun(seed + 1, slowed), { threshold: 0.05 });
+    const repeats = run(1, []).comparisons;
+    expect(repeats.filter((one) => one.change === 'same').length).toBeGreaterThanOrEqual(19);
+    // A stage of ours beside it became slower as well: that is no excuse, and is told too.
+    const found = run(7, [2, 6]).comparisons.filter((one) => one.change === 'slower');
+    expect(found.map((one) => `${one.case}: ${one.subject}`)).toEqual([
+      'case 2: diptych',
+      'case 2: decode only',
+      'case 6: diptych',
+      'case 6: decode only',
+    ]);
+  });
+
+  test('other machines, other instruction sets and nothing in common are warned of', () => {
+    const old = noisyRun(1, 1);
+    const fresh = {
+      ...old,
+      machine: { ...machine, cpu: 'y', features: ['avx2'] },
+      results: old.results.map((one) => ({ ...one, case: 'd' })),
+    };
+    const { warnings } = compareReports(old, fresh, { threshold: 0.05 });
+    expect(warnings).toHaveLength(3);
+    expect(warnings.join('; ')).toMatch(/machines: x, 2 cores and y.*CPU features.*no case in common/);
   });
 });
