@@ -74,10 +74,8 @@ def everyday(model: Model, _options: argparse.Namespace) -> dict:
         for name in ("name", "simple"):
             best = (rows @ model.labels(words, TEMPLATES[name]).T).argmax(axis=1)
             for half in ("dev", "test"):
-                right = [words[best[i]] == entry["word"] for i, entry in enumerate(entries) if entry["half"] == half and entry["word"] in words]
-                low, high = metrics.wilson(sum(right), len(right))
-                found[f"{letter}, {half} ({name})"] = {"right": sum(right), "pictures": len(right), "top1": round(sum(right) / len(right), 3),
-                                                       "interval": [round(low, 3), round(high, 3)]}
+                found[f"{letter}, {half} ({name})"] = metrics.share([words[best[i]] == entry["word"] for i, entry in enumerate(entries)
+                                                                    if entry["half"] == half and entry["word"] in words])
     return found
 
 

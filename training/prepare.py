@@ -25,7 +25,9 @@ def main() -> None:
     for turn in range(1, views + 1):
         for style in styles if turn == 1 else emoji.TWICE:
             features.emoji_views(style, SIZE, IMAGE_SIZE, turn)
-    if options.small:
+    if not options.small:
+        features.ordinary(SIZE, IMAGE_SIZE)
+    else:
         features.emoji_test(SIZE, IMAGE_SIZE, False, SMALL["without"][0])
 
 

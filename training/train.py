@@ -19,7 +19,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from diptych_mini import data, efficientnet, emoji, features, heads, images, objective, recipe, ridge, words
+from diptych_mini import data, efficientnet, emoji, everyday, features, heads, images, objective, recipe, ridge, words
 from diptych_mini.sources import CACHE
 from diptych_mini.tail import Tail
 from diptych_mini.texts import unit
@@ -184,6 +184,7 @@ def main() -> None:
     photos, cropped = photos_of(net, options.photos, options.cropped, options.seed)
     sample = Sampler(drawings, clips, photos, run.mean, options.batch, options.hard, options.seed)
     names = [sample.rows[places[: len(emoji.catalogue())]] for places in (sample.texts.plain, sample.texts.official)]
+    ordinary = None if options.small else (features.ordinary(SIZE, IMAGE_SIZE), everyday.taught()[2])
     watched = data.pool([features.emoji_test(SIZE, IMAGE_SIZE, False, options.without[0])]) if options.without else None
 
     own, parent = CACHE / "runs" / f"{options.name}.pt", CACHE / "runs" / f"{options.start}.pt"
@@ -222,7 +223,7 @@ def main() -> None:
         run.model.standardise(*(torch.cat([rows[part] for rows in some]) for part in (0, 1)))
         ridge.fit(run.model, drawings, [photos, clips[0]], options.seed)
         with torch.no_grad():
-            ridge.fit_words(run.model, [(drawings, data.emoji_words()[drawings.targets]), (clips[0], clips[2])], [photos, cropped])
+            ridge.fit_words(run.model, [(drawings, data.emoji_words()[drawings.targets]), (clips[0], clips[2])], [photos, cropped], ordinary)
             ridge.fit_glance(run.model, TEMPERATURE, cropped)
             ridge.fit_look(run.model, photos, clips[0])
         record({"step": 0, "fitted": len(drawings.targets), "seconds": round(time.process_time(), 1),

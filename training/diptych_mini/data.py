@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from . import emoji, features, heads, images, pseudo, recipe, scenes, words
+from . import emoji, everyday, features, heads, images, pseudo, recipe, scenes, words
 from .efficientnet import Lite
 from .knowledge import class_texts, imagenet_concepts
 from .sources import CACHE
@@ -99,8 +99,10 @@ def apart(texts: np.ndarray) -> np.ndarray:
 
 
 def word_vectors(mean: np.ndarray) -> np.ndarray:
-    """What a detector adds to an image vector: of words.NAMED, as drawings show them, then of CIFAR-10's ten, as its photos do."""
-    return np.concatenate([apart(unit(embed(names) - mean)) for names in (words.NAMED, images.CIFAR_LABELS)]).astype(np.float32)
+    """What a detector adds to an image vector: of words.NAMED, as drawings show them, of CIFAR-10's ten, as its photos do, then of
+    everyday.taught(): these as they are, so that what is near to a word gains with it (a forest with a tree)."""
+    parts = [apart(unit(embed(names) - mean)) for names in (words.NAMED, images.CIFAR_LABELS)]
+    return np.concatenate([*parts, unit(embed(everyday.taught()[1]) - mean)]).astype(np.float32)
 
 
 def spare_directions() -> np.ndarray:

@@ -24,6 +24,7 @@ SOURCES = [
     {"part": "drawings", "name": "Fluent emoji; flag-icons; circle-flags; flagpack", "licence": "MIT"},
     {"part": "drawings", "name": "EmojiOne 2; Streamline emojis", "licence": "CC-BY-4.0"},
     {"part": "drawings", "name": "Open Clip Art; CoreUI flags", "licence": "public domain, CC0-1.0"},
+    {"part": "309 ordinary photos of 42 packages, named in training/ordinary.csv", "name": "wallpapers, demo pictures, portraits", "licence": "each its own"},
     {"part": "photos without labels", "name": "CIFAR-10 training pictures", "licence": "as published by its authors"},
 ]
 

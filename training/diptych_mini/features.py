@@ -6,6 +6,7 @@ activations after which everything can still be trained) and its colours: 30 KB 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import time
@@ -16,7 +17,7 @@ import numpy as np
 import onnxruntime as ort
 from onnx import TensorProto
 
-from . import augment, clipart, columns, efficientnet, emoji, images
+from . import augment, clipart, columns, efficientnet, emoji, everyday, images
 from .graph import Graph
 from .sources import CACHE
 
@@ -93,6 +94,14 @@ def cifar(size: int, image_size: int, count: int, crop: bool, whole: bool = True
     pictures = lru_cache(maxsize=1)(lambda: images.cifar_images("train")[:count])
     return extract(f"cifar-train-0-{count}{cropped(image_size) if crop else ''}", count,
                    lambda a, b: images.enlarged(pictures()[a:b], image_size, crop), size, image_size, whole)
+
+
+def ordinary(size: int, image_size: int) -> np.ndarray:
+    """Pooled features [n, 1280] of the photos of everyday.taught(), cropped as the preprocessing says."""
+    found = everyday.taught()[0]
+    name = hashlib.sha256(everyday.TAUGHT.read_bytes()).hexdigest()[:8]
+    return extract(f"ordinary-{name}{cropped(image_size)}", len(found),
+                   lambda a, b: images.load_files([everyday.photo(entry) for entry in found[a:b]], image_size), size, image_size, whole=False)["features"]
 
 
 def emoji_views(style: str, size: int, image_size: int, turn: int) -> tuple[dict[str, np.ndarray], np.ndarray]:

@@ -21,7 +21,7 @@ CHANNELS, HIDDEN, DROPOUT = 128, 448, 0.3
 CLASSES = 1000
 PHOTO_ODDS = 20.0  # the softmax calls a photo an emoji more often than an emoji a photo: the odds of "photo" are multiplied
 EVIDENCE, ENOUGH = 0.3, 0.1  # what a word in view adds; the chance of its classes at which it is certain to be in view
-GLANCE = 0.3  # length of what the glance adds
+GLANCE = 0.45  # length of what the glance adds
 LOOK = 0.3  # length of what the picture looks like
 
 

@@ -40,3 +40,8 @@ def wilson(right: int, total: int, z: float = 1.96) -> tuple[float, float]:
     share, spread = right / total, z * z / total
     middle, half = (share + spread / 2) / (1 + spread), z * (share * (1 - share) / total + spread / (4 * total)) ** 0.5 / (1 + spread)
     return middle - half, middle + half
+
+
+def share(right: list[bool]) -> dict:
+    low, high = wilson(sum(right), len(right))
+    return {"right": sum(right), "pictures": len(right), "top1": round(sum(right) / len(right), 3), "interval": [round(low, 3), round(high, 3)]}

@@ -43,7 +43,7 @@ def losses(model: heads.MixtureHead, project, logits: torch.Tensor, batch: Batch
                 else heads.sigmoid_loss(found[:kept], wordings, same, log_scale, bias))
     last = heads.CLASSES + len(names)
     emoji, words = logits[:, :last].log_softmax(dim=1)[:, heads.CLASSES:], logits[:, last: last + len(model.word_vectors)]
-    named = words.shape[1] - batch.chances.shape[1]
+    named = batch.shown.shape[1]
     return {
         "contrast": contrast,
         # drawings of emoji: against the names of all emoji at once, and detector against detector

@@ -21,6 +21,7 @@ LOOKED_AT = 3000  # pictures of either kind that the look's axes come from
 USUAL = 4.0  # standard deviations at which a word is usually shown
 # penalty, gain and threshold of the words' detectors: of those learnt on drawings, and on photos
 DRAWN, PHOTOGRAPHED = (2.0, 0.3, 1.3), (0.1, 0.2, 0.5)
+TAUGHT = (3.0, 3.0, 0.03)  # the same of those learnt on ordinary photos: of their mean squared length, of a share of photos
 
 
 def squeeze_by_variance(model: heads.MixtureHead, pools: list[Pool], random: np.random.Generator) -> None:
@@ -85,9 +86,22 @@ def discriminants(offsets: torch.Tensor, covariance: torch.Tensor, spread: torch
     return weights / (weights * (spread @ weights)).sum(0).sqrt().clamp(min=1e-6)
 
 
-def fit_words(model: heads.MixtureHead, drawn: list[tuple[Pool, np.ndarray]], photos: list[Pool]) -> None:
+def taught(rows: torch.Tensor, shown: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weights [width, words] and biases: kernel ridge regression of which words photos show, each less its usual share."""
+    penalty, gain, threshold = TAUGHT
+    mean = rows.mean(0)
+    rows, targets = rows - mean, shown - shown.mean(0)
+    gram = rows @ rows.T
+    gram.diagonal().add_(penalty * gram.diagonal().mean())
+    weights = gain * rows.T @ torch.linalg.solve(gram, targets)
+    return weights, -mean @ weights - gain * threshold
+
+
+def fit_words(model: heads.MixtureHead, drawn: list[tuple[Pool, np.ndarray]], photos: list[Pool],
+              ordinary: tuple[np.ndarray, np.ndarray] | None) -> None:
     """`drawn`: pools with the words that every picture shows, bool [n, WORDS]; `photos`: the last as they look in use. Drawings and
-    photos are each taken less their own mean, so that what tells them apart tells no words apart."""
+    photos are each taken less their own mean, so that what tells them apart tells no words apart. `ordinary`: pooled features of
+    ordinary photos and the words that each shows; without them the last detectors are silent."""
     named = [words.WORDS.index(word) for word in words.NAMED]
     seen = torch.cat([pool.parts["features"].float() for pool, _ in drawn])
     shown = torch.tensor(np.concatenate([table[:, named] for _, table in drawn])).float()
@@ -108,6 +122,9 @@ def fit_words(model: heads.MixtureHead, drawn: list[tuple[Pool, np.ndarray]], ph
     penalty, gain, threshold = PHOTOGRAPHED
     weights = torch.cat([weights, gain * discriminants(chances.T @ real, covariance, spread, penalty)], dim=1)
     biases = torch.cat([biases, -gain * threshold * torch.ones(chances.shape[1])]) - centre @ weights
+    left = len(model.word_vectors) - weights.shape[1]
+    last = taught(*(torch.tensor(np.asarray(part, np.float32)) for part in ordinary)) if ordinary else (torch.zeros(len(weights), left), torch.zeros(left))
+    weights, biases = torch.cat([weights, last[0]], dim=1), torch.cat([biases, last[1]])
 
     model.words.weight.data = (weights.T * model.features_scale).contiguous()
     model.words.bias.data = biases + model.features_mean @ weights
