@@ -12,7 +12,7 @@ import { randomGenerator } from './statistics.js';
 const require = createRequire(import.meta.url);
 
 /** As far as @julusian/jpeg-turbo is used here: it makes the inputs, before anything is timed. */
-interface JpegTurbo {
+export interface JpegTurbo {
   readonly FORMAT_RGB: number;
   readonly SAMP_420: number;
   readonly compressSync: (

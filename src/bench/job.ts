@@ -59,6 +59,11 @@ export class ParamReader {
   }
 
   /** The string, or `fallback` where the parameter is absent. */
+  choice<T extends string>(name: string, choices: readonly T[]): T {
+    const value = choices.find((choice) => choice === this.#params[name]);
+    return value ?? this.#fail(name, `one of ${choices.join(', ')}`);
+  }
+
   optional(name: string, fallback: string): string {
     const value = this.#params[name];
     if (value === undefined) return fallback;
