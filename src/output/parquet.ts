@@ -61,7 +61,10 @@ export function columnNames(rows: readonly Cells[]): string[] {
  * fixed size for readers that know Arrow's types (pyarrow, pandas, polars), plain lists for the others.
  * A column that a row lacks is null there.
  */
-export function parquetBytes(rows: readonly Cells[], vectors: readonly VectorColumn[] = []): Uint8Array {
+export function parquetBytes(
+  rows: readonly Cells[],
+  vectors: readonly VectorColumn[] = [],
+): Uint8Array<ArrayBuffer> {
   const columnData = columnNames(rows).map((name) =>
     plainColumn(
       name,

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import { toDiptychError } from '../errors.js';
 import { DownloadRoom, type Download } from '../input/download-room.js';
 import { broken, isUrl, shapeOf, type InputItem } from '../input/item.js';
@@ -68,6 +69,9 @@ async function fetched(
   }
 }
 
+/** Items that are in memory already (the small members of a tar's next piece) pass for so long before the loop turns. */
+const TURN_MS = 4;
+
 /**
  * The items of a command's inputs: opened, divided among machines, URLs fetched. In order, with bounded look-ahead and
  * memory.
@@ -90,10 +94,15 @@ export async function* inputItems(
     (item) => fetched(item, options, room, ended),
     signal,
   );
+  let turned = performance.now();
   try {
     for (;;) {
       const next = await results.next();
       if (next.done === true) return;
+      if (performance.now() - turned > TURN_MS) {
+        await setImmediate();
+        turned = performance.now();
+      }
       next.value.download?.close();
       yield next.value.item;
     }

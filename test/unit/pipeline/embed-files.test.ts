@@ -290,7 +290,8 @@ describe('a run that was stopped', () => {
         Object.fromEntries(Object.entries(expected).filter(([name]) => name !== '/failures.jsonl')),
       );
     }
-  });
+    // Hundreds of parts, each synced to a disk of unknown speed.
+  }, 300_000);
 
   test('by `finish` ends at whole parts and says so', async () => {
     const folder = fresh();
