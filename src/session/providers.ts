@@ -47,3 +47,12 @@ export function preloadCuda(status: CudaStatus = cudaStatus()): void {
   }
   preloaded = true;
 }
+
+/** What CUDA itself says, without the places in ONNX Runtime's sources that its message is wrapped in. */
+export function plainCudaError(error: DiptychError): DiptychError {
+  const said = /(CUDA|CUBLAS|CUDNN) failure (\d+): (.*?)\s*; GPU=/.exec(error.message);
+  if (said === null) return error;
+  const [, library = '', number = '', text = ''] = said;
+  const message = `${library} answers ${number} (${text}); see nvidia-smi, and that the driver is new enough for this CUDA`;
+  return new DiptychError('DEVICE_UNAVAILABLE', message, { cause: error });
+}

@@ -2,7 +2,7 @@ import { DiptychError, toDiptychError } from '../errors.js';
 import type { Device } from '../options.js';
 import { SessionGroup } from './group.js';
 import type { SessionDevice, SessionHost } from './host.js';
-import { chooseDevices, preloadCuda } from './providers.js';
+import { chooseDevices, plainCudaError, preloadCuda } from './providers.js';
 import { openSession } from './worker-session.js';
 
 type Devices = readonly [SessionDevice, ...SessionDevice[]];
@@ -120,7 +120,7 @@ export class TowerSession {
       preloadCuda();
       return await this.#sessionPerDevice(devices);
     } catch (thrown) {
-      const error = toDiptychError(thrown, 'DEVICE_UNAVAILABLE', device);
+      const error = plainCudaError(toDiptychError(thrown, 'DEVICE_UNAVAILABLE', device));
       if (device !== 'auto') {
         throw new DiptychError('DEVICE_UNAVAILABLE', `CUDA cannot be used: ${error.message}`, {
           input: device,

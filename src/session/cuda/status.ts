@@ -69,7 +69,7 @@ export function cudaStatus(folder: string = providerFolder(), surroundings: Surr
   if (missing.length > 0) {
     return no(
       `ONNX Runtime's CUDA provider is not installed (${missing.join(' and ')} missing); run: diptych cuda install`,
-      driver !== null,
+      driver !== null || missing.length < providerFiles(platform).length,
     );
   }
   if (platform === 'win32') {

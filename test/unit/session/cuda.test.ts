@@ -6,7 +6,8 @@ import { neededLibraries, readOnlyData } from '#diptych/session/cuda/elf.js';
 import { cudaFolders, cudaMajor, findCudaLibraries, wheelFor } from '#diptych/session/cuda/libraries.js';
 import { cudaStatus, onnxRuntime, providerFolder } from '#diptych/session/cuda/status.js';
 import { installCuda } from '#diptych/session/cuda/install.js';
-import { chooseDevices } from '#diptych/session/providers.js';
+import { DiptychError } from '#diptych/errors.js';
+import { chooseDevices, plainCudaError } from '#diptych/session/providers.js';
 
 const PROVIDER = 'libonnxruntime_providers_cuda.so';
 const SHARED = 'libonnxruntime_providers_shared.so';
@@ -234,6 +235,22 @@ describe('CUDA libraries', () => {
     expect(wheelFor('libcuda.so.1', 13)).toBeNull();
     expect(wheelFor('libc.so.6', 12)).toBeNull();
   });
+});
+
+test("CUDA's own words are taken out of ONNX Runtime's message", () => {
+  const wrapped = new DiptychError(
+    'MODEL_INVALID',
+    'cannot open it: /src/cuda_call.cc:154 CudaCall(ERRTYPE) [with ERRTYPE = cudaError] CUDA failure 35: CUDA driver version is ' +
+      'insufficient for CUDA runtime version ; GPU=-1 ; hostname=box ; file=/src/a.cc ; line=345 ; expr=cudaSetDevice(0); ',
+  );
+  const { code, message } = plainCudaError(wrapped);
+  expect(code).toBe('DEVICE_UNAVAILABLE');
+  expect(message).toBe(
+    'CUDA answers 35 (CUDA driver version is insufficient for CUDA runtime version); see nvidia-smi, and that the driver is ' +
+      'new enough for this CUDA',
+  );
+  const other = new DiptychError('MODEL_INVALID', 'has no graph');
+  expect(plainCudaError(other)).toBe(other);
 });
 
 describe('chooseDevices', () => {
