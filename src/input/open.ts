@@ -196,6 +196,8 @@ async function* openFile(
     yield imageItem(file);
   } else if (type === 'tar' || isTarName(file)) {
     yield* openTarFile(file, options.kind);
+  } else if (type === 'empty' && ending === 'parquet') {
+    yield broken(file, new DiptychError('INPUT_UNREADABLE', 'is empty (0 bytes)', { input: file }));
   } else if (type === 'parquet' || ending === 'parquet') {
     yield* parquetItems(file, table);
   } else if (ending === 'csv' || ending === 'tsv') {

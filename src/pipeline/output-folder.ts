@@ -40,9 +40,16 @@ export async function lockOutput(folder: string): Promise<() => void> {
   };
 }
 
-/** Names of the keys in which two identities differ. */
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Names of the keys in which two identities differ; the options by their own names. */
 function differences(before: RunIdentity, now: RunIdentity): string[] {
-  return Object.keys(now).filter((key) => JSON.stringify(before[key]) !== JSON.stringify(now[key]));
+  return Object.keys(now).flatMap((key) => {
+    const [then, today] = [before[key], now[key]];
+    if (JSON.stringify(then) === JSON.stringify(today)) return [];
+    return key === 'options' && isObject(then) && isObject(today) ? differences(then, today) : [key];
+  });
 }
 
 /** Takes away what a killed run left beside its whole parts. Throws OUTPUT_INVALID where one of those has gone. */
