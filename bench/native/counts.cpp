@@ -153,17 +153,19 @@ void add_resize(std::vector<Kernel>& all) {
 
 struct TileWork {
   static constexpr std::size_t rows = 48;
+  // 64 floats; as parts there are half as many words again.
   static constexpr std::size_t words = 64;
+  static constexpr std::size_t words_as_parts = similarity::words_of_parts(words);
   static constexpr std::size_t queries = similarity::most_panels * similarity::panel_width;
   AlignedBuffer<float> row_data, panels, scale, offset, query_scale, out;
   AlignedBuffer<std::int32_t> sums;
   similarity::Block block{};
 
   TileWork() {
-    block.rows = reinterpret_cast<const std::byte*>(filled(row_data, rows * words));
+    block.rows = reinterpret_cast<const std::byte*>(filled(row_data, rows * words_as_parts));
     block.stride = words * 4;
     block.count = rows;
-    block.panels = reinterpret_cast<const std::byte*>(filled(panels, queries * words));
+    block.panels = reinterpret_cast<const std::byte*>(filled(panels, queries * words_as_parts));
     block.words = words;
     block.row_scale = filled(scale, rows);
     block.row_offset = filled(offset, rows);
@@ -173,14 +175,17 @@ struct TileWork {
   }
 };
 
-void add_similarity(std::vector<Kernel>& all, const char* layout,
-                    std::span<const similarity::Variant> variants) {
+template <class Variant>
+void add_similarity(std::vector<Kernel>& all, const char* layout, std::span<const Variant> variants,
+                    std::size_t words = TileWork::words) {
   static TileWork work;
   for (const auto& variant : variants) {
     if (!counted(variant)) continue;
-    all.push_back({std::string("similarity.") + layout + "." + std::string(variant.name), [&variant] {
+    all.push_back({std::string("similarity.") + layout + "." + std::string(variant.name), [&variant, words] {
                      similarity::Block block = work.block;
                      block.panel_count = variant.group;
+                     block.words = words;
+                     block.stride = words * 4;
                      const std::size_t columns = variant.group * similarity::panel_width;
                      variant.dense(block, {work.out.data(), TileWork::queries, columns, -1e30f, 1e30f});
                    }});
@@ -194,6 +199,7 @@ std::vector<Kernel> kernels_here() {
   add_similarity(all, "fp32", similarity::fp32_variants());
   add_similarity(all, "int8", similarity::int8_variants());
   add_similarity(all, "bf16", similarity::bf16_variants());
+  add_similarity(all, "parts", similarity::parts_variants(), TileWork::words_as_parts);
   return all;
 }
 

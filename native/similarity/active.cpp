@@ -9,6 +9,11 @@ const ks::Variant& active_fp32() noexcept {
   return variant;
 }
 
+const ks::PartsVariant& active_parts() noexcept {
+  static const ks::PartsVariant& variant = kernels::active_variant(ks::parts_variants());
+  return variant;
+}
+
 const ks::Variant& active_bf16() noexcept {
   static const ks::Variant& variant = kernels::active_variant(ks::bf16_variants());
   return variant;

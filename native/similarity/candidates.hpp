@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <vector>
 
 namespace diptych::similarity {
@@ -29,8 +30,8 @@ struct Candidate {
 // pass is enough; a row is dropped only when k others are certainly better.
 class Candidates {
  public:
-  // Room for four times k, at least 64, before the list is thinned.
-  explicit Candidates(std::size_t k) : k_(k), limit_(std::max<std::size_t>(64, 4 * k)) {}
+  // Room for eight times k, at least 128, before the list is thinned.
+  explicit Candidates(std::size_t k) : k_(k), limit_(std::max<std::size_t>(128, 8 * k)) {}
 
   void push(const Candidate& candidate) {
     if (candidate.upper >= floor_) list_.push_back(candidate);
@@ -48,6 +49,10 @@ class Candidates {
   // A row whose score is below this cannot be among the k best.
   [[nodiscard]] double floor() const noexcept { return floor_; }
   [[nodiscard]] std::vector<Candidate>& list() noexcept { return list_; }
+  // After thin(): the k best of the list, in no order.
+  [[nodiscard]] std::span<Candidate> best() noexcept {
+    return std::span(list_).first(std::min(k_, list_.size()));
+  }
 
  private:
   std::size_t k_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/huge_pages.hpp"
 #include "similarity/norms.hpp"
 #include "similarity/parallel.hpp"
 
@@ -35,6 +36,7 @@ Status Corpus::append(const Corpus* base, const Rows& rows, const Options& optio
       return Status::fail(Code::out_of_memory,
                           "not enough memory to prepare these rows: it takes dim bytes a row");
     }
+    base::use_huge_pages(part->own_codes.data(), bytes);
     part->own_row_codes.resize(rows.rows);
     constexpr std::size_t slab_rows = 1024;
     const std::size_t slabs = (rows.rows + slab_rows - 1) / slab_rows;

@@ -54,8 +54,8 @@ std::vector<float> folded_scales(const PackedQueries& packed, double unit, std::
 }
 
 // One loaded chunk against all packed rows; `out` starts at the chunk's first row.
-Status dense_chunk(const ScanState& state, std::size_t next_rows, std::span<float> out, std::size_t columns,
-                   const Options& options) {
+Status dense_chunk(const ScanState& state, std::span<const std::byte> next, std::span<float> out,
+                   std::size_t columns, const Options& options) {
   const PackedQueries& packed = *state.packed;
   const bool cosine = options.metric == Metric::cosine;
   const float limit = cosine ? 1.0f : std::numeric_limits<float>::infinity();
@@ -69,7 +69,7 @@ Status dense_chunk(const ScanState& state, std::size_t next_rows, std::span<floa
     block.panels = packed.panels(group);
     block.panel_count = packed.panels_of(group);
     block.query_scale = (folded.empty() ? packed.scale() : folded.data()) + first;
-    set_soon(block, packed, group, next_rows);
+    set_soon(block, packed, group, next);
     packed.variant().dense(block, {out.data() + first, columns, count, -limit, limit});
     if (!folded.empty()) continue;
     for (std::size_t j = 0; j < block.count; ++j) {
@@ -97,7 +97,9 @@ Status dense(const Rows& a, const Rows& b, std::span<float> out, const Options& 
   const std::vector<float> centre =
       options.precision == Precision::int8 ? centre_of(b, options.metric) : std::vector<float>{};
   Passes passes(b, 0, b.rows, b_norms, centre, options);
-  const Pass pass = choose_pass(options.precision, b.rows, b.dim, false);
+  const Pass pass = options.precision == Precision::fp32
+                        ? fp32_pass(std::min(a.rows, b.rows), b.dim)
+                        : choose_pass(options.precision, b.rows, b.dim, false);
   const PackedQueries* packed = nullptr;
   if (Status status = passes.get(pass, &packed); !status.ok()) return status;
   const std::size_t chunk = rows_per_chunk(a.dim * sizeof(float));
@@ -112,8 +114,8 @@ Status dense(const Rows& a, const Rows& b, std::span<float> out, const Options& 
     Status status =
         load_chunk(state, passes, pass, segment, first, count, options.metric, Bound::none, changed);
     if (!status.ok()) return status;
-    const std::size_t next_rows = state.rows.in_place() ? std::min(chunk, a.rows - first - count) : 0;
-    status = dense_chunk(state, next_rows, out.subspan(first * b.rows), b.rows, options);
+    const auto next = state.rows.following(std::min(chunk, a.rows - first - count));
+    status = dense_chunk(state, next, out.subspan(first * b.rows), b.rows, options);
     if (status.ok() && finish) finish(out.subspan(first * b.rows, count * b.rows));
     return status;
   });

@@ -42,10 +42,18 @@ double bf16_error(std::size_t dim) noexcept {
   return 2 * e + e * e + (1 + 3 * e) * gamma(static_cast<double>(dim) * (2 + 1.0 / 32) + 24);
 }
 
+double parts_error(std::size_t dim) noexcept {
+  // Left out: a1 b2, a2 b1 and a2 b2, where |a1| <= 2^-8 |a| and |a2| <= 2^-16 |a|.
+  constexpr double left_out = 0x1p-23 + 0x1p-32;
+  return left_out + (1 + 0x1p-6) * gamma(static_cast<double>(dim) * (6 + 1.0 / 32) + 24);
+}
+
 Status EncodedRows::settle_lengths(const Rows& rows, std::size_t first, std::size_t count,
                                    std::span<const double> norms, Metric metric) {
   const auto own_norms = norms.subspan(first, count);
   count_ = count;
+  source_ = rows.at(first);
+  source_stride_ = rows.stride();
   words_ = rows.dim;
   unit_ = 1;
   scale_.resize(count);
@@ -106,6 +114,26 @@ Status EncodedRows::encode_bf16(const Rows& rows, std::size_t first, std::size_t
   return Status::good();
 }
 
+Status EncodedRows::encode_parts(const Rows& rows, std::size_t first, std::size_t count,
+                                 std::span<const double> norms, Metric metric, Bound bound) {
+  if (Status status = settle_lengths(rows, first, count, norms, metric); !status.ok()) return status;
+  words_ = kernels::similarity::words_of_parts(rows.dim);
+  // One line more than the words: else the rows of a tile would share a few sets of the first-level cache.
+  const std::size_t stride = words_ * 4 + 64;
+  if (!halves_.reserve(count * stride / 2)) {
+    return Status::fail(Code::out_of_memory, "not enough memory for a block of rows");
+  }
+  for (std::size_t j = 0; j < count; ++j) {
+    active_parts().split(reinterpret_cast<const float*>(rows_ + j * stride_), halves_.data() + j * stride / 2,
+                         rows.dim);
+  }
+  rows_ = reinterpret_cast<const std::byte*>(halves_.data());
+  in_place_ = false;
+  stride_ = stride;
+  set_radius(parts_error(rows.dim), flushed, bound);
+  return Status::good();
+}
+
 // Copies, each row times a power of two that brings its length into [0.5, 1).
 Status EncodedRows::rescale(const Rows& rows, std::size_t first, std::span<const double> norms,
                             Metric metric) {
@@ -149,6 +177,8 @@ Status EncodedRows::encode_int8(const Rows& rows, std::size_t first, std::size_t
   encode_codes(rows, first, norms.subspan(first, count), metric, centre, codes_.data(), row_codes_);
   use_codes({codes_.data(), stride, row_codes_}, queries, bound);
   in_place_ = false;
+  source_ = rows.at(first);
+  source_stride_ = rows.stride();
   return Status::good();
 }
 
@@ -156,6 +186,8 @@ void EncodedRows::use_codes(const CodeView& codes, const PackedQueries& queries,
   count_ = codes.rows.size();
   rows_ = reinterpret_cast<const std::byte*>(codes.codes);
   in_place_ = true;
+  source_ = rows_;
+  source_stride_ = codes.stride;
   stride_ = codes.stride;
   words_ = codes.stride / 4;
   unit_ = 1;

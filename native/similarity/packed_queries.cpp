@@ -14,6 +14,7 @@ namespace diptych::similarity {
 using base::Code;
 using base::Status;
 using kernels::similarity::panel_width;
+using kernels::similarity::PartsVariant;
 using kernels::similarity::Variant;
 
 namespace {
@@ -83,6 +84,29 @@ Status PackedQueries::each(const Source& source, Put put) {
   });
 }
 
+void PackedQueries::scale_to(const Source& source, std::size_t query, float* to) {
+  const double norm = source.norms[source.first + query];
+  if (norm == 0) return;
+  const double scale = scaling(query, norm, source.options.metric);
+  const std::size_t dim = source.rows.dim;
+  const float* const x = source.rows.floats(source.first + query, to);
+  if (scale > 0x1p-60 && scale < 0x1p60) {
+    const auto narrow = static_cast<float>(scale);
+    for (std::size_t k = 0; k < dim; ++k) to[k] = x[k] * narrow;
+  } else {
+    for (std::size_t k = 0; k < dim; ++k) to[k] = static_cast<float>(static_cast<double>(x[k]) * scale);
+  }
+}
+
+void PackedQueries::turn(std::size_t first, std::size_t count, const float* words) {
+  // Moved as floats, which keeps any word's bits: nothing is computed with them.
+  float* to = reinterpret_cast<float*>(lane(first));
+  const std::size_t step = lane_step(first) / sizeof(float);
+  for (std::size_t k = 0; k < words_; ++k, to += step) {
+    for (std::size_t i = 0; i < count; ++i) to[i] = words[i * words_ + k];
+  }
+}
+
 Status PackedQueries::pack_fp32(const Variant& variant, const Source& source, bool plainly) {
   const std::size_t dim = source.rows.dim;
   if (Status status = reserve(variant, source.count, dim); !status.ok()) return status;
@@ -92,28 +116,11 @@ Status PackedQueries::pack_fp32(const Variant& variant, const Source& source, bo
     return Status::fail(Code::out_of_memory, "not enough memory to pack the queries: pass fewer at a time");
   }
   return for_each_slab(panels, source.options, [&](std::size_t, std::size_t panel) {
-    // All sixteen rows of the panel, scaled, one after the other; then turned.
     std::vector<float> scaled(panel_width * dim);
     const std::size_t first = panel * panel_width;
     const std::size_t count = std::min(count_ - first, panel_width);
-    for (std::size_t i = 0; i < count; ++i) {
-      float* const to = scaled.data() + i * dim;
-      const double norm = source.norms[source.first + first + i];
-      if (norm == 0) continue;
-      const double scale = scaling(first + i, norm, source.options.metric);
-      const float* const x = source.rows.floats(source.first + first + i, to);
-      if (scale > 0x1p-60 && scale < 0x1p60) {
-        const auto narrow = static_cast<float>(scale);
-        for (std::size_t k = 0; k < dim; ++k) to[k] = x[k] * narrow;
-      } else {
-        for (std::size_t k = 0; k < dim; ++k) to[k] = static_cast<float>(static_cast<double>(x[k]) * scale);
-      }
-    }
-    float* to = reinterpret_cast<float*>(lane(first));
-    const std::size_t step = lane_step(first) / sizeof(float);
-    for (std::size_t k = 0; k < dim; ++k, to += step) {
-      for (std::size_t i = 0; i < panel_width; ++i) to[i] = scaled[i * dim + k];
-    }
+    for (std::size_t i = 0; i < count; ++i) scale_to(source, first + i, scaled.data() + i * dim);
+    turn(first, panel_width, scaled.data());
     if (plainly) std::copy_n(scaled.data(), count * dim, plain_.data() + first * dim);
     return Status::good();
   });
@@ -129,6 +136,26 @@ Status PackedQueries::pack_bf16(const Variant& variant, const Source& source) {
       const std::uint16_t value = to_bfloat16(static_cast<float>(static_cast<double>(x[k]) * scale));
       std::memcpy(to + k / 2 * step + k % 2 * 2, &value, sizeof value);
     }
+  });
+}
+
+Status PackedQueries::pack_parts(const PartsVariant& variant, const Source& source) {
+  const std::size_t dim = source.rows.dim;
+  const std::size_t words = kernels::similarity::words_of_parts(dim);
+  if (Status status = reserve(variant, source.count, words); !status.ok()) return status;
+  const std::size_t panels = (count_ + panel_width - 1) / panel_width;
+  return for_each_slab(panels, source.options, [&](std::size_t, std::size_t panel) {
+    std::vector<float> scaled(dim);
+    std::vector<float> parts(panel_width * words);
+    const std::size_t first = panel * panel_width;
+    const std::size_t count = std::min(count_ - first, panel_width);
+    for (std::size_t i = 0; i < count; ++i) {
+      std::ranges::fill(scaled, 0.0f);
+      scale_to(source, first + i, scaled.data());
+      variant.split(scaled.data(), reinterpret_cast<std::uint16_t*>(parts.data() + i * words), dim);
+    }
+    turn(first, count, parts.data());
+    return Status::good();
   });
 }
 

@@ -32,6 +32,9 @@ class PackedQueries {
                                        bool plainly);
   // The same values, each rounded to bfloat16.
   [[nodiscard]] base::Status pack_bf16(const kernels::similarity::Variant& variant, const Source& source);
+  // The same values, each in three parts.
+  [[nodiscard]] base::Status pack_parts(const kernels::similarity::PartsVariant& variant,
+                                        const Source& source);
   // Codes of x / |x| - centre; factor 1 for cosine, |x| for dot.
   [[nodiscard]] base::Status pack_int8(const kernels::similarity::Variant& variant, const Source& source,
                                        std::span<const float> centre);
@@ -63,6 +66,10 @@ class PackedQueries {
  private:
   // What to multiply a query of this length by, its factor_ set to undo it.
   [[nodiscard]] double scaling(std::size_t query, double norm, Metric metric);
+  // Scales one query to `to`, its factor_ set to undo it; leaves a zero query as it is.
+  void scale_to(const Source& source, std::size_t query, float* to);
+  // Turns up to sixteen queries of words_ words each, side by side in memory, into panel `first / 16`.
+  void turn(std::size_t first, std::size_t count, const float* words);
   // Calls put(query, x, factor) for every query that is not zero: x as floats, and what scales it.
   template <class Put>
   [[nodiscard]] base::Status each(const Source& source, Put put);

@@ -11,7 +11,16 @@ namespace {
 // Rounding the rows to bfloat16 costs about as much as this many queries in fp32 do.
 constexpr std::size_t worth_halving = 32;
 
+// Splitting the rows costs about as much as so many queries in fp32 do, and so few values leave tiles empty.
+constexpr std::size_t worth_splitting = 32;
+constexpr std::size_t least_split_dim = 64;
+
 }  // namespace
+
+Pass fp32_pass(std::size_t queries, std::size_t dim) noexcept {
+  const bool fast = active_parts().family == kernels::Family::amx;
+  return fast && queries >= worth_splitting && dim >= least_split_dim ? Pass::parts : Pass::fp32;
+}
 
 Pass choose_pass(Precision precision, std::size_t queries, std::size_t dim, bool prepared) noexcept {
   switch (precision) {
@@ -58,6 +67,8 @@ Status Passes::pack(Pass pass, PackedQueries& packed) const {
       return packed.pack_fp32(active_fp32(), source, few());
     case Pass::bf16:
       return packed.pack_bf16(active_bf16(), source);
+    case Pass::parts:
+      return packed.pack_parts(active_parts(), source);
     case Pass::int8:
       return packed.pack_int8(active_int8(), source, centre_);
   }

@@ -62,8 +62,14 @@ struct QueryBlock::Worker {
     Candidates& mine = candidates[query];
     mine.push(candidate);
     if (!mine.full()) return;
-    block->refine(*segment, query, mine.list());
     mine.thin();
+    // The k best alone decide the floor; what it does not drop may wait.
+    block->refine(*segment, query, mine.best());
+    mine.thin();
+    if (mine.crowded()) {
+      block->refine(*segment, query, mine.list());
+      mine.thin();
+    }
     if (mine.crowded()) {
       block->score(*segment, query, mine.list());
       mine.settle();
@@ -97,7 +103,11 @@ void QueryBlock::raise_floor(std::size_t query, double floor) noexcept {
 Status QueryBlock::search(Segment& segment) {
   const std::size_t slabs = (segment.rows.rows + slab_rows - 1) / slab_rows;
   std::vector<Worker> workers(worker_count(slabs, options_));
-  const Pass pass = choose_pass(options_.precision, count_, segment.rows.dim, segment.prepared());
+  const std::size_t dim = segment.rows.dim;
+  // fp32 means the same to all queries of a call: the bits of a score must not depend on how they are split.
+  const Pass pass = options_.precision == Precision::fp32
+                        ? fp32_pass(queries_.rows, dim)
+                        : choose_pass(options_.precision, count_, dim, segment.prepared());
   // Packed before the workers start, so that all threads share that work.
   const PackedQueries* packed = nullptr;
   if (Status status = passes_.get(pass, &packed); !status.ok()) return status;
@@ -139,7 +149,7 @@ Status QueryBlock::scan_slab(Worker& worker, const Segment& segment, std::size_t
   return status;
 }
 
-void QueryBlock::refine(const Segment& segment, std::size_t query, std::vector<Candidate>& list) const {
+void QueryBlock::refine(const Segment& segment, std::size_t query, std::span<Candidate> list) const {
   // Lengths between which no product of floats overflows, and what underflows is below `underflow` of a
   // cosine.
   constexpr double shortest = 0x1p-40;
@@ -153,8 +163,17 @@ void QueryBlock::refine(const Segment& segment, std::size_t query, std::vector<C
   std::vector<float> row_scratch(segment.rows.type == DType::float32 ? 0 : dim);
   const float* const x = queries_.floats(first_ + query, query_scratch.data());
   const bool cosine = options_.metric == Metric::cosine;
-  for (Candidate& candidate : list) {
-    if (candidate.refined || !std::isnan(candidate.score)) continue;
+  const auto is_settled = [](const Candidate& c) { return c.refined || !std::isnan(c.score); };
+  // Rows lie far apart in memory: the next one is fetched while this one is multiplied.
+  const auto fetch = [&](const Candidate& next) {
+    if (is_settled(next)) return;
+    const std::byte* const row = segment.rows.at(next.row - segment.first);
+    for (std::size_t byte = 0; byte < segment.rows.stride(); byte += 64) __builtin_prefetch(row + byte);
+  };
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    Candidate& candidate = list[i];
+    if (i + 1 < list.size()) fetch(list[i + 1]);
+    if (is_settled(candidate)) continue;
     candidate.refined = true;
     const std::size_t row = candidate.row - segment.first;
     const double norm = segment.norms[row];

@@ -33,6 +33,9 @@ Status load_chunk(ScanState& state, Passes& passes, Pass wanted, const Segment& 
     case Pass::bf16:
       status = state.rows.encode_bf16(segment.rows, first, count, segment.norms, metric, bound);
       break;
+    case Pass::parts:
+      status = state.rows.encode_parts(segment.rows, first, count, segment.norms, metric, bound);
+      break;
     case Pass::int8:
       if (segment.prepared()) {
         state.rows.use_codes(segment.codes.part(first, count), *packed, bound);
@@ -84,13 +87,13 @@ Status load_few(ScanState& state, Passes& passes, const Segment& segment, std::s
 }
 
 void set_soon(kernels::similarity::Block& block, const PackedQueries& packed, std::size_t group,
-              std::size_t next_rows) noexcept {
+              std::span<const std::byte> next) noexcept {
   if (block.count == 0) return;
   const std::size_t groups = packed.groups();
-  const std::size_t next = group + 1 == groups ? 0 : group + 1;
-  if (groups > 1) block.soon[0] = {packed.panels(next), packed.group_bytes(next) / block.count};
-  const std::size_t part = next_rows * block.stride / groups;
-  block.soon[1] = {block.rows + block.count * block.stride + group * part, part / block.count};
+  const std::size_t after = group + 1 == groups ? 0 : group + 1;
+  if (groups > 1) block.soon[0] = {packed.panels(after), packed.group_bytes(after) / block.count};
+  const std::size_t part = next.size() / groups;
+  block.soon[1] = {next.data() + group * part, part / block.count};
 }
 
 }  // namespace diptych::similarity

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "base/status.hpp"
@@ -28,6 +29,8 @@ struct ScanState {
   double unit = 1;
   Pass pass = Pass::fp32;
   const PackedQueries* packed = nullptr;
+  // Rows looked at, and hits handed on.
+  std::size_t seen = 0;
   std::size_t taken = 0;
 };
 
@@ -67,7 +70,7 @@ struct Interval {
 // What a kernel may fetch while it runs `group` over the chunk: the panels after its own, and a part of the
 // next chunk's rows.
 void set_soon(kernels::similarity::Block& block, const PackedQueries& packed, std::size_t group,
-              std::size_t next_rows) noexcept;
+              std::span<const std::byte> next) noexcept;
 
 // Rows from .. to - 1 of the segment. The sink has
 //   Pass pass(): the pass it wants now;
@@ -78,11 +81,18 @@ template <class Sink>
                                 std::size_t to, const Options& options, Bound bound, Sink& sink) {
   constexpr std::size_t hits_at_once = std::max<std::size_t>(kernels::similarity::max_tile_hits, 8192);
   state.hits.resize(hits_at_once);
-  const std::size_t chunk = rows_per_chunk(segment.rows.dim * sizeof(float));
+  std::size_t chunk = 0;
   for (std::size_t first = from; first < to; first += chunk) {
     if (options.cancelled()) return base::Status::fail(base::Code::aborted, "the operation was aborted");
-    const std::size_t count = std::min(chunk, to - first);
     const Pass wanted = sink.pass();
+    // Codes that are there already are a quarter of the rows' size.
+    chunk = rows_per_chunk(wanted == Pass::int8 && segment.prepared() ? segment.codes.stride
+                                                                      : segment.rows.dim * sizeof(float));
+    // The first rows of all set the thresholds: until there are some, everything is a hit.
+    constexpr std::size_t whole = kernels::similarity::row_multiple;
+    chunk = std::min(chunk, std::max(whole, state.seen / whole * whole));
+    const std::size_t count = std::min(chunk, to - first);
+    state.seen += count;
     const bool few = wanted == Pass::fp32 && passes.few();
     bool changed = state.packed == nullptr;
     base::Status status =
@@ -106,14 +116,13 @@ template <class Sink>
       }
       continue;
     }
-    const std::size_t next_rows =
-        state.rows.in_place() ? std::min(chunk, segment.rows.rows - first - count) : 0;
+    const auto next = state.rows.following(std::min(chunk, segment.rows.rows - first - count));
     for (std::size_t group = 0; group < packed.groups(); ++group) {
       const std::size_t first_query = group * packed.width();
       block.panels = packed.panels(group);
       block.panel_count = packed.panels_of(group);
       block.query_scale = packed.scale() + first_query;
-      set_soon(block, packed, group, next_rows);
+      set_soon(block, packed, group, next);
       kernels::similarity::Filter filter{state.thresholds.data() + first_query, state.hits.data(),
                                          hits_at_once, 0};
       for (std::size_t row = 0; row < block.count;) {

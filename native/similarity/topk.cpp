@@ -16,7 +16,7 @@ using base::Status;
 
 std::size_t queries_per_block(std::size_t k, const Options& options) noexcept {
   constexpr std::size_t budget = std::size_t{64} << 20;
-  const std::size_t list = std::max<std::size_t>(64, 4 * k) * sizeof(Candidate) * (options.threads + 1);
+  const std::size_t list = std::max<std::size_t>(128, 8 * k) * sizeof(Candidate) * (options.threads + 1);
   return std::clamp<std::size_t>(budget / list, 1, 1024);
 }
 

@@ -9,7 +9,7 @@ import type { AnyRows, Matrix } from './rows.js';
 
 export interface CosineOptions extends SimilarityOptions {
   /**
-   * Default `fp32`: within (d + 12) * 2^-24 of the true cosine, in practice 3e-7. `exact`: the true value to
+   * Default `fp32`: in practice within 3e-7 of the true cosine (bounds: docs/exactness.md). `exact`: the true value to
    * float64's precision, rounded once; many times slower.
    */
   readonly precision?: Precision;

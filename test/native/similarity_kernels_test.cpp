@@ -1,5 +1,5 @@
 // Every variant of every similarity kernel against the reference: the same bits for fp32 and int8, within the
-// stated bound for bf16 (whose order of summation is the instruction's own).
+// stated bound for bf16 and parts (whose order of summation is the instruction's own).
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -16,7 +16,7 @@ using namespace diptych::kernels::similarity;
 
 namespace {
 
-enum class Layout { fp32, bf16, int8 };
+enum class Layout { fp32, bf16, int8, parts };
 
 struct Shape {
   std::size_t rows, queries, dim;
@@ -34,6 +34,7 @@ class Problem {
     const std::size_t per_word = elements_per_word(layout);
     words_ = (shape.dim + per_word - 1) / per_word;
     if (layout != Layout::fp32) words_ = (words_ + 15) / 16 * 16;
+    if (layout == Layout::parts) words_ = words_of_parts(shape.dim);
     // fp32 rows start at an odd word: rows may be unaligned.
     shift_ = layout == Layout::fp32 ? 4 : 0;
     CHECK(rows_.reserve(shape.rows * words_ * 4 + shift_));
@@ -82,6 +83,23 @@ class Problem {
     return all;
   }
 
+  // The scores of the floats that were split, in double.
+  std::vector<double> true_scores() const {
+    std::vector<double> out;
+    for (std::size_t j = 0; j < shape_.rows; ++j) {
+      for (std::size_t q = 0; q < shape_.queries; ++q) {
+        double sum = 0;
+        for (std::size_t k = 0; k < shape_.dim; ++k) {
+          sum += static_cast<double>(floats_[j * shape_.dim + k]) *
+                 static_cast<double>(floats_[(shape_.rows + q) * shape_.dim + k]);
+        }
+        out.push_back(sum * static_cast<double>(scale_[j]) * static_cast<double>(query_scale(q)) +
+                      static_cast<double>(offset_[j]));
+      }
+    }
+    return out;
+  }
+
   // What no summation in float may exceed: 2 * words * (elements) * u * sum |y x|, scaled as the value is.
   double tolerance() const {
     return static_cast<double>(words_) * 4 * 0x1p-23 * static_cast<double>(words_) * 2 * 3;
@@ -91,6 +109,16 @@ class Problem {
   void fill(std::byte* to, std::size_t rows) {
     for (std::size_t j = 0; j < rows; ++j, to += words_ * 4) {
       std::memset(to, 0, words_ * 4);
+      if (layout_ == Layout::parts) {
+        const std::size_t first = floats_.size();
+        for (std::size_t k = 0; k < shape_.dim; ++k) {
+          floats_.push_back(static_cast<float>(random_.uniform() * 2 - 1));
+        }
+        std::vector<std::uint16_t> parts(words_ * 2);
+        parts_variants().back().split(floats_.data() + first, parts.data(), shape_.dim);
+        std::memcpy(to, parts.data(), words_ * 4);
+        continue;
+      }
       for (std::size_t k = 0; k < shape_.dim; ++k) put(to, k);
     }
   }
@@ -106,14 +134,15 @@ class Problem {
           static_cast<std::byte>(static_cast<std::int8_t>(std::lround(static_cast<double>(value) * 127)));
     }
   }
+  static float query_scale(std::size_t q) { return 0.5f + static_cast<float>(q % 7) / 8; }
   template <class Use>
   void each_group(const Variant& variant, Use use) {
     const std::size_t width = variant.group * panel_width;
-    std::vector<float> query_scale(width);
+    std::vector<float> query_scales(width);
     for (std::size_t first = 0; first < shape_.queries; first += width) {
       const std::size_t count = std::min(width, shape_.queries - first);
       const std::size_t panels = (count + panel_width - 1) / panel_width;
-      for (std::size_t q = 0; q < width; ++q) query_scale[q] = 0.5f + static_cast<float>((first + q) % 7) / 8;
+      for (std::size_t q = 0; q < width; ++q) query_scales[q] = query_scale(first + q);
       base::AlignedBuffer<std::byte> packed;
       CHECK(packed.reserve(panels * panel_width * words_ * 4));
       std::memset(packed.data(), variant.query_bias, panels * panel_width * words_ * 4);
@@ -125,7 +154,7 @@ class Problem {
         }
       }
       use(Block{rows_.data() + shift_, words_ * 4, shape_.rows, packed.data(), panels, words_, scale_.data(),
-                offset_.data(), sums_.data(), query_scale.data()},
+                offset_.data(), sums_.data(), query_scales.data()},
           first, count);
     }
   }
@@ -137,6 +166,7 @@ class Problem {
   std::size_t shift_ = 0;
   base::AlignedBuffer<std::byte> rows_;
   std::vector<std::byte> queries_;
+  std::vector<float> floats_;  // parts: what was split, rows first
   std::vector<float> scale_;
   std::vector<float> offset_;
   std::vector<std::int32_t> sums_;
@@ -166,7 +196,8 @@ void compare(Layout layout, const Variant& variant, const Variant& reference) {
     Problem problem(layout, shape, ++seed);
     const auto expected = problem.dense(reference, -5, 5);
     const auto actual = problem.dense(variant, -5, 5);
-    const double tolerance = layout == Layout::bf16 ? problem.tolerance() : 0;
+    const bool own_order = layout == Layout::bf16 || layout == Layout::parts;
+    const double tolerance = own_order ? problem.tolerance() : 0;
     std::size_t wrong = 0;
     for (std::size_t i = 0; i < expected.size(); ++i) {
       const double off = std::abs(static_cast<double>(actual[i]) - static_cast<double>(expected[i]));
@@ -176,7 +207,7 @@ void compare(Layout layout, const Variant& variant, const Variant& reference) {
 
     const float threshold = expected[expected.size() / 2];
     const auto hits = problem.filter(variant, threshold);
-    if (layout == Layout::bf16) continue;
+    if (own_order) continue;
     const auto expected_hits = problem.filter(reference, threshold);
     CHECK_EQUAL(hits.size(), expected_hits.size());
     for (std::size_t i = 0; i < std::min(hits.size(), expected_hits.size()); ++i) {
@@ -200,6 +231,54 @@ void agree(Layout layout, const Variant& variant) {
   const auto hits = problem.filter(variant, threshold);
   CHECK_EQUAL(hits.size(), expected);
   for (const Hit& hit : hits) CHECK_EQUAL(hit.value, scores[hit.row * shape.queries + hit.query]);
+}
+
+// As good as floats: what the parts leave out and what their sums round off stay below the stated bound, and
+// in practice below what one chain of floats rounds off.
+void as_floats(const PartsVariant& variant) {
+  if (!kernels::detected().contains(variant.needs)) return test::skip("this CPU cannot run it");
+  const float huge = std::numeric_limits<float>::infinity();
+  for (const std::size_t dim : {1u, 31u, 32u, 33u, 512u, 1000u}) {
+    Problem problem(Layout::parts, {37, 41, dim}, dim);
+    const std::vector<double> expected = problem.true_scores();
+    const std::vector<float> actual = problem.dense(variant, -huge, huge);
+    double worst = 0;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      worst = std::max(worst, std::abs(static_cast<double>(actual[i]) - expected[i]));
+    }
+    // |y| |x| is about d / 3 here, and scales are 1.5 and 1.25 at most.
+    CHECK(worst <= (0x1p-23 + 0x1p-24 * std::sqrt(6.0 * static_cast<double>(dim)) * 4) *
+                       (static_cast<double>(dim) / 3 + 4) * 2);
+  }
+}
+
+// Nothing is lost of a float's 24 bits, and every variant splits alike.
+void splits(const PartsVariant& variant) {
+  if (!kernels::detected().contains(variant.needs)) return test::skip("this CPU cannot run it");
+  test::Random random(3);
+  for (std::size_t d = 1; d < 130; ++d) {
+    std::vector<float> x(d);
+    for (float& value : x) {
+      value = std::ldexp(static_cast<float>(random.uniform() - 0.5),
+                         static_cast<int>(random.between(0, 80)) - 40);
+    }
+    x[d / 2] = d % 2 == 0 ? 0.0f : 0x1p-130f;
+    const std::size_t padded = words_of_parts(d) * 2;
+    std::vector<std::uint16_t> parts(padded, 7);
+    std::vector<std::uint16_t> expected(padded, 9);
+    variant.split(x.data(), parts.data(), d);
+    parts_variants().back().split(x.data(), expected.data(), d);
+    CHECK(parts == expected);
+    for (std::size_t k = 0; k < padded / parts_of_a_float; ++k) {
+      double sum = 0;
+      for (std::size_t part = 0; part < parts_of_a_float; ++part) {
+        const std::size_t at = (k / part_width * parts_of_a_float + part) * part_width + k % part_width;
+        sum += static_cast<double>(std::bit_cast<float>(std::uint32_t{parts[at]} << 16));
+      }
+      const bool counts = k < d && std::abs(x[k]) >= std::numeric_limits<float>::min();
+      CHECK_EQUAL(sum, counts ? static_cast<double>(x[k]) : 0.0);
+    }
+  }
 }
 
 void rows(const RowVariant& variant) {
@@ -311,6 +390,17 @@ const bool added = [] {
   add_all(Layout::fp32, "fp32", fp32_variants());
   add_all(Layout::bf16, "bf16", bf16_variants());
   add_all(Layout::int8, "int8", int8_variants());
+  for (const PartsVariant& variant : parts_variants()) {
+    if (variant.family != kernels::Family::reference) {
+      test::add(title("parts", variant.name) + ": as the reference",
+                [&variant] { compare(Layout::parts, variant, parts_variants().back()); });
+    }
+    test::add(title("parts", variant.name) + ": filter and dense agree",
+              [&variant] { agree(Layout::parts, variant); });
+    test::add(title("parts", variant.name) + ": as good as floats", [&variant] { as_floats(variant); });
+    test::add(title("parts", variant.name) + ": nothing is lost in splitting",
+              [&variant] { splits(variant); });
+  }
   for (const RowVariant& variant : row_variants()) {
     test::add(title("rows", variant.name) + ": as the reference", [&variant] { rows(variant); });
   }

@@ -1,9 +1,9 @@
-// int8 and bf16 by AMX: a tile of 16 rows x 64 bytes, in place, times a tile of 64 bytes x 16 queries, which
-// is what a panel is. Two row tiles by two panels keep four sums, so that each loaded tile is used twice: 4
-// products of 16 cycles for 4 loads of 8.
+// int8, bf16 and parts by AMX: a tile of 16 rows x 64 bytes, in place, times a tile of 64 bytes x 16 queries,
+// which is what a panel is. Two row tiles by two panels keep four sums, so that each loaded tile is used
+// twice: 4 products of 16 cycles for 4 loads of 8. Parts take 24 products for 14 loads.
 //
-// The epilogue reads the sums back from memory; it needs only vector units, which are idle while tiles
-// multiply.
+// The sums are read back from memory by the vector units. To do that between the next block's products was
+// measured: a fifth slower.
 #include "kernels/simd/avx512.hpp"
 #include "kernels/similarity/tables.hpp"
 
@@ -39,11 +39,46 @@ void configure(std::size_t upper, std::size_t lower) noexcept {
   _tile_loadconfig(&config);
 }
 
+// Where the tiles of a block lie: rows `a` on (and 16 further down), panels `b` on (and the one beside).
+struct Operands {
+  const std::byte* a;
+  long a_stride;
+  const std::byte* b;
+  long b_stride;
+
+  template <bool Lower>
+  [[gnu::always_inline]] inline void load_rows(std::size_t offset) const noexcept {
+    _tile_loadd(4, a + offset, a_stride);
+    if constexpr (Lower) _tile_loadd(5, a + static_cast<long>(tile_rows) * a_stride + offset, a_stride);
+  }
+  template <bool Second>
+  [[gnu::always_inline]] inline void load_panels(long offset) const noexcept {
+    _tile_loadd(6, b + offset, b_stride);
+    if constexpr (Second) _tile_loadd(7, b + offset + panel_width * 4, b_stride);
+  }
+  [[gnu::always_inline]] inline void advance(long tiles) noexcept {
+    a += tiles * static_cast<long>(tile_bytes);
+    b += tiles * static_cast<long>(tile_rows) * b_stride;
+  }
+};
+
+template <bool Lower, bool Second>
+[[gnu::always_inline]] inline void multiply_bf16() noexcept {
+  _tile_dpbf16ps(0, 4, 6);
+  if constexpr (Second) _tile_dpbf16ps(1, 4, 7);
+  if constexpr (Lower) _tile_dpbf16ps(2, 5, 6);
+  if constexpr (Lower && Second) _tile_dpbf16ps(3, 5, 7);
+}
+
+// An Op's step multiplies `tiles` tiles of a row with as many of a panel.
 struct Int8 {
   using Sum = std::int32_t;
+  static constexpr std::size_t tiles = 1;
   static F16 load(const Sum* p) noexcept { return {_mm512_cvtepi32_ps(_mm512_load_si512(p))}; }
   template <bool Lower, bool Second>
-  static void multiply() noexcept {
+  [[gnu::always_inline]] static inline void step(const Operands& at) noexcept {
+    at.load_rows<Lower>(0);
+    at.load_panels<Second>(0);
     _tile_dpbssd(0, 4, 6);
     if constexpr (Second) _tile_dpbssd(1, 4, 7);
     if constexpr (Lower) _tile_dpbssd(2, 5, 6);
@@ -53,13 +88,37 @@ struct Int8 {
 
 struct Bf16 {
   using Sum = float;
+  static constexpr std::size_t tiles = 1;
   static F16 load(const Sum* p) noexcept { return F16::load(p); }
   template <bool Lower, bool Second>
-  static void multiply() noexcept {
-    _tile_dpbf16ps(0, 4, 6);
-    if constexpr (Second) _tile_dpbf16ps(1, 4, 7);
-    if constexpr (Lower) _tile_dpbf16ps(2, 5, 6);
-    if constexpr (Lower && Second) _tile_dpbf16ps(3, 5, 7);
+  [[gnu::always_inline]] static inline void step(const Operands& at) noexcept {
+    at.load_rows<Lower>(0);
+    at.load_panels<Second>(0);
+    multiply_bf16<Lower, Second>();
+  }
+};
+
+// a0 b2 + a0 b1 + a1 b1 + a1 b0 + a0 b0 + a2 b0: each product shares an operand with the one before it.
+struct Parts {
+  using Sum = float;
+  static constexpr std::size_t tiles = parts_of_a_float;
+  static F16 load(const Sum* p) noexcept { return F16::load(p); }
+  template <bool Lower, bool Second>
+  [[gnu::always_inline]] static inline void step(const Operands& at) noexcept {
+    const long panel_part = static_cast<long>(tile_rows) * at.b_stride;
+    at.load_rows<Lower>(0);
+    at.load_panels<Second>(2 * panel_part);
+    multiply_bf16<Lower, Second>();
+    at.load_panels<Second>(panel_part);
+    multiply_bf16<Lower, Second>();
+    at.load_rows<Lower>(tile_bytes);
+    multiply_bf16<Lower, Second>();
+    at.load_panels<Second>(0);
+    multiply_bf16<Lower, Second>();
+    at.load_rows<Lower>(0);
+    multiply_bf16<Lower, Second>();
+    at.load_rows<Lower>(2 * tile_bytes);
+    multiply_bf16<Lower, Second>();
   }
 };
 
@@ -69,26 +128,74 @@ struct alignas(64) Sums {
   typename Op::Sum v[block_rows][block_queries];
 };
 
-template <class Op, bool Lower, bool Second>
-[[gnu::always_inline]] inline void products(const Block& block, std::size_t row, std::size_t panel,
+// Up to 32 rows by two panels.
+struct Place {
+  std::size_t row = 0;
+  std::size_t rows = 0;  // 0: no place at all
+  std::size_t panel = 0;
+  std::size_t panels = 0;
+};
+
+// `whole` in `steps` even pieces, the last ones shorter or empty.
+struct Pieces {
+  std::size_t whole;
+  std::size_t each;
+
+  Pieces(std::size_t all, std::size_t steps, std::size_t multiple) noexcept
+      : whole(all), each(((all + steps - 1) / steps + multiple - 1) / multiple * multiple) {}
+  [[nodiscard]] std::size_t first(std::size_t step) const noexcept { return end(step * each); }
+  [[nodiscard]] std::size_t last(std::size_t step) const noexcept { return end((step + 1) * each); }
+
+ private:
+  [[nodiscard]] std::size_t end(std::size_t at) const noexcept { return at < whole ? at : whole; }
+};
+
+// A place's share of what will be wanted soon (Block::soon), line by line while its tiles multiply.
+class Ahead {
+ public:
+  Ahead(const Block& block, const Place& place, std::size_t steps) noexcept
+      : pieces_{pieces(block, place, 0, steps), pieces(block, place, 1, steps)} {
+    const std::size_t nth = place.panel / 2;
+    for (std::size_t i = 0; i < 2; ++i) {
+      from_[i] = block.soon[i].from + place.row * block.soon[i].per_row + nth * pieces_[i].whole;
+    }
+  }
+  [[gnu::always_inline]] inline void fetch(std::size_t step) const noexcept {
+    for (std::size_t i = 0; i < 2; ++i) {
+      for (std::size_t at = pieces_[i].first(step); at < pieces_[i].last(step); at += 64) {
+        __builtin_prefetch(from_[i] + at, 0, 2);
+      }
+    }
+  }
+
+ private:
+  static Pieces pieces(const Block& block, const Place& place, std::size_t i, std::size_t steps) noexcept {
+    const std::size_t pairs = (block.panel_count + 1) / 2;
+    return {block.soon[i].per_row * place.rows / pairs, steps, 64};
+  }
+
+  Pieces pieces_[2];
+  const std::byte* from_[2];
+};
+
+template <class Op, bool Lower, bool Second, class Sink>
+[[gnu::always_inline]] inline void products(const Block& block, const Place& place, const Sink& sink,
                                             Sums<Op>& sums) noexcept {
-  const std::byte* a = block.rows + row * block.stride;
-  const std::byte* const a_lower = a + tile_rows * block.stride;
-  const auto a_stride = static_cast<long>(block.stride);
-  const std::size_t b_stride = block.panel_count * panel_width * 4;
-  const std::byte* b = block.panels + panel * panel_width * 4;
+  Operands at{block.rows + place.row * block.stride, static_cast<long>(block.stride),
+              block.panels + place.panel * panel_width * 4,
+              static_cast<long>(block.panel_count * panel_width * 4)};
   _tile_zero(0);
   if constexpr (Second) _tile_zero(1);
   if constexpr (Lower) _tile_zero(2);
   if constexpr (Lower && Second) _tile_zero(3);
-  const std::size_t bytes = block.words * 4;
-  for (std::size_t k = 0; k < bytes; k += tile_bytes) {
-    _tile_loadd(4, a + k, a_stride);
-    _tile_loadd(6, b, static_cast<long>(b_stride));
-    if constexpr (Second) _tile_loadd(7, b + panel_width * 4, static_cast<long>(b_stride));
-    if constexpr (Lower) _tile_loadd(5, a_lower + k, a_stride);
-    Op::template multiply<Lower, Second>();
-    b += panel_width * b_stride;
+  const std::size_t steps = block.words * 4 / (Op::tiles * tile_bytes);
+  const Ahead ahead(block, place, steps);
+  const Pieces to_fetch(place.rows, steps, 1);
+  for (std::size_t step = 0; step < steps; ++step) {
+    ahead.fetch(step);
+    sink.fetch(place, to_fetch.first(step), to_fetch.last(step));
+    Op::template step<Lower, Second>(at);
+    at.advance(Op::tiles);
   }
   constexpr long row_bytes = sizeof sums.v[0];
   _tile_stored(0, &sums.v[0][0], row_bytes);
@@ -97,30 +204,32 @@ template <class Op, bool Lower, bool Second>
   if constexpr (Lower && Second) _tile_stored(3, &sums.v[tile_rows][panel_width], row_bytes);
 }
 
-template <class Op>
-void products(const Block& block, std::size_t row, std::size_t rows, std::size_t panel, std::size_t panels,
-              Sums<Op>& sums) noexcept {
-  if (rows > tile_rows) {
-    if (panels == 2) {
-      products<Op, true, true>(block, row, panel, sums);
+template <class Op, class Sink>
+void products(const Block& block, const Place& place, const Sink& sink, Sums<Op>& sums) noexcept {
+  if (place.rows > tile_rows) {
+    if (place.panels == 2) {
+      products<Op, true, true>(block, place, sink, sums);
     } else {
-      products<Op, true, false>(block, row, panel, sums);
+      products<Op, true, false>(block, place, sink, sums);
     }
-  } else if (panels == 2) {
-    products<Op, false, true>(block, row, panel, sums);
+  } else if (place.panels == 2) {
+    products<Op, false, true>(block, place, sink, sums);
   } else {
-    products<Op, false, false>(block, row, panel, sums);
+    products<Op, false, false>(block, place, sink, sums);
   }
 }
 
-// consume(row, rows, panel, panels, sums) for every block of up to 32 rows and two panels, rows ascending in
-// steps of a block; stops before the first block of rows that `ready` refuses and returns its first row.
-template <class Op, class Ready, class Consume>
-[[gnu::always_inline]] inline std::size_t each_block(const Block& block, std::size_t row, Ready ready,
-                                                     Consume consume) noexcept {
+// Every place of the block, rows ascending. The sink has
+//   bool room(): whether it can take all places of 32 more rows;
+//   void fetch(place, first, last): rows first .. last - 1 of the place will be taken soon;
+//   void take(place, sums).
+// Stops before the first row that the sink has no room for and returns it.
+template <class Op, class Sink>
+[[gnu::always_inline]] inline std::size_t each_place(const Block& block, std::size_t row,
+                                                     const Sink& sink) noexcept {
   Sums<Op> sums;
   std::size_t configured = 0;
-  while (row < block.count && ready()) {
+  while (row < block.count && sink.room()) {
     const std::size_t left = block.count - row;
     const std::size_t rows = left < block_rows ? left : block_rows;
     if (rows != configured) {
@@ -128,9 +237,9 @@ template <class Op, class Ready, class Consume>
       configured = rows;
     }
     for (std::size_t panel = 0; panel < block.panel_count; panel += 2) {
-      const std::size_t panels = block.panel_count - panel == 1 ? 1 : 2;
-      products<Op>(block, row, rows, panel, panels, sums);
-      consume(row, rows, panel, panels, sums);
+      const Place place{row, rows, panel, block.panel_count - panel == 1 ? std::size_t{1} : std::size_t{2}};
+      products<Op>(block, place, sink, sums);
+      sink.take(place, sums);
     }
     row += rows;
   }
@@ -139,69 +248,131 @@ template <class Op, class Ready, class Consume>
   return row;
 }
 
+// The places of one panel, row by row: value_at(r) of rows place.row + r.
 template <class Op>
-F16 value_of(const Block& block, std::size_t row, std::size_t query, const typename Op::Sum* sums) noexcept {
-  return simd::fma(Op::load(sums) * F16::all(block.row_scale[row]), F16::load(block.query_scale + query),
-                   F16::all(block.row_offset[row]));
-}
+class Values {
+ public:
+  Values(const Block& block, const Place& place, std::size_t p, const Sums<Op>& sums) noexcept
+      : scale_(block.row_scale + place.row),
+        offset_(block.row_offset + place.row),
+        sums_(&sums.v[0][p * panel_width]),
+        query_scale_(F16::load(block.query_scale + (place.panel + p) * panel_width)) {}
+
+  [[gnu::always_inline]] inline F16 at(std::size_t r) const noexcept {
+    return simd::fma(Op::load(sums_ + r * block_queries) * F16::all(scale_[r]), query_scale_,
+                     F16::all(offset_[r]));
+  }
+
+ private:
+  const float* scale_;
+  const float* offset_;
+  const typename Op::Sum* sums_;
+  F16 query_scale_;
+};
+
+template <class Op>
+struct FilterSink {
+  const Block& block;
+  Filter& filter;
+
+  [[nodiscard]] bool room() const noexcept {
+    return filter.capacity - filter.count >= block_rows * block.panel_count * panel_width;
+  }
+  void fetch(const Place&, std::size_t, std::size_t) const noexcept {}
+  [[gnu::always_inline]] inline void take(const Place& place, const Sums<Op>& sums) const noexcept {
+    for (std::size_t p = 0; p < place.panels; ++p) {
+      const Values<Op> values(block, place, p, sums);
+      const std::size_t query = (place.panel + p) * panel_width;
+      const F16 threshold = F16::load(filter.thresholds + query);
+      for (std::size_t r = 0; r < place.rows; ++r) {
+        const F16 value = values.at(r);
+        std::uint32_t mask = simd::at_least(value, threshold);
+        if (mask == 0) [[likely]]
+          continue;
+        alignas(64) float lanes[panel_width];
+        value.store(lanes);
+        for (; mask != 0; mask &= mask - 1) {
+          const auto lane = static_cast<std::uint32_t>(__builtin_ctz(mask));
+          filter.hits[filter.count++] = {lanes[lane], static_cast<std::uint32_t>(place.row + r),
+                                         static_cast<std::uint32_t>(query) + lane};
+        }
+      }
+    }
+  }
+};
+
+template <class Op>
+struct DenseSink {
+  const Block& block;
+  const Dense& dense;
+
+  [[nodiscard]] bool room() const noexcept { return true; }
+  // Written whole, but a line must be fetched before it is written.
+  [[gnu::always_inline]] inline void fetch(const Place& place, std::size_t first,
+                                           std::size_t last) const noexcept {
+    const float* out = dense.out + (place.row + first) * dense.stride + place.panel * panel_width;
+    for (std::size_t r = first; r < last; ++r, out += dense.stride) {
+      __builtin_prefetch(out, 1, 3);
+      __builtin_prefetch(out + panel_width, 1, 3);
+    }
+  }
+  [[gnu::always_inline]] inline void take(const Place& place, const Sums<Op>& sums) const noexcept {
+    const F16 low = F16::all(dense.low);
+    const F16 high = F16::all(dense.high);
+    for (std::size_t p = 0; p < place.panels; ++p) {
+      const std::size_t query = (place.panel + p) * panel_width;
+      if (query >= dense.columns) break;
+      const Values<Op> values(block, place, p, sums);
+      const std::size_t columns = dense.columns - query;
+      float* out = dense.out + place.row * dense.stride + query;
+      for (std::size_t r = 0; r < place.rows; ++r, out += dense.stride) {
+        const F16 clipped = simd::min(simd::max(values.at(r) + F16::zero(), low), high);
+        if (columns >= panel_width) {
+          clipped.store(out);
+        } else {
+          clipped.store_first(out, columns);
+        }
+      }
+    }
+  }
+};
 
 template <class Op>
 std::size_t filter(const Block& block, std::size_t first, Filter& filter) noexcept {
-  const std::size_t most = block_rows * block.panel_count * panel_width;
-  const auto ready = [&] { return filter.capacity - filter.count >= most; };
-  return each_block<Op>(
-      block, first, ready,
-      [&](std::size_t row, std::size_t rows, std::size_t panel, std::size_t panels, const Sums<Op>& sums) {
-        for (std::size_t p = 0; p < panels; ++p) {
-          const std::size_t query = (panel + p) * panel_width;
-          const F16 threshold = F16::load(filter.thresholds + query);
-          const F16 query_scale = F16::load(block.query_scale + query);
-          for (std::size_t r = 0; r < rows; ++r) {
-            const F16 value =
-                simd::fma(Op::load(&sums.v[r][p * panel_width]) * F16::all(block.row_scale[row + r]),
-                          query_scale, F16::all(block.row_offset[row + r]));
-            std::uint32_t mask = simd::at_least(value, threshold);
-            if (mask == 0) [[likely]]
-              continue;
-            alignas(64) float values[panel_width];
-            value.store(values);
-            for (; mask != 0; mask &= mask - 1) {
-              const auto lane = static_cast<std::uint32_t>(__builtin_ctz(mask));
-              filter.hits[filter.count++] = {values[lane], static_cast<std::uint32_t>(row + r),
-                                             static_cast<std::uint32_t>(query) + lane};
-            }
-          }
-        }
-      });
+  return each_place<Op>(block, first, FilterSink<Op>{block, filter});
 }
 
 template <class Op>
 void dense(const Block& block, const Dense& dense) noexcept {
-  const F16 low = F16::all(dense.low);
-  const F16 high = F16::all(dense.high);
-  each_block<Op>(
-      block, 0, [] { return true; },
-      [&](std::size_t row, std::size_t rows, std::size_t panel, std::size_t panels, const Sums<Op>& sums) {
-        for (std::size_t p = 0; p < panels; ++p) {
-          const std::size_t query = (panel + p) * panel_width;
-          if (query >= dense.columns) break;
-          const std::size_t columns = dense.columns - query;
-          for (std::size_t r = 0; r < rows; ++r) {
-            const F16 value = value_of<Op>(block, row + r, query, &sums.v[r][p * panel_width]) + F16::zero();
-            const F16 clipped = simd::min(simd::max(value, low), high);
-            float* const out = dense.out + (row + r) * dense.stride + query;
-            if (columns >= panel_width) {
-              clipped.store(out);
-            } else {
-              clipped.store_first(out, columns);
-            }
-          }
-        }
-      });
+  each_place<Op>(block, 0, DenseSink<Op>{block, dense});
+}
+
+// Three rounded remainders, to nearest even: each is exact, and the last holds what is left of 24 bits.
+void split(const float* x, std::uint16_t* parts, std::size_t d) noexcept {
+  const auto widen = [](__m512i halves, int upper) {
+    const __m256i sixteen =
+        upper == 0 ? _mm512_castsi512_si256(halves) : _mm512_extracti64x4_epi64(halves, 1);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(sixteen), 16));
+  };
+  for (std::size_t k = 0; k < d; k += part_width, parts += parts_of_a_float * part_width) {
+    const std::size_t left = d - k;
+    F16 low = left >= 16 ? F16::load(x + k) : F16::load_first(x + k, left);
+    F16 high = left >= 32  ? F16::load(x + k + 16)
+               : left > 16 ? F16::load_first(x + k + 16, left - 16)
+                           : F16::zero();
+    for (std::size_t part = 0; part < parts_of_a_float; ++part) {
+      const auto halves = (__m512i)_mm512_cvtne2ps_pbh(high.v, low.v);
+      _mm512_storeu_si512(parts + part * part_width, halves);
+      low = low - F16{widen(halves, 0)};
+      high = high - F16{widen(halves, 1)};
+    }
+  }
 }
 
 }  // namespace
 
+constinit const PartsVariant amx_parts{{"amx", Family::amx, needs_amx, filter<Parts>, dense<Parts>, 2, 0},
+                                       split};
 constinit const Variant amx_int8{"amx", Family::amx, needs_amx, filter<Int8>, dense<Int8>, 4, 0};
 constinit const Variant amx_bf16{"amx", Family::amx, needs_amx, filter<Bf16>, dense<Bf16>, 4, 0};
 

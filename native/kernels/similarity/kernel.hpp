@@ -6,6 +6,7 @@
 //   u/(1-d u),
 //         u = 2^-24. The chain is the same in every variant, so all of them give the same bits.
 //   int8  exact in int32 (words * 4 <= 131072), so again the same bits everywhere.
+//   parts three bfloat16 a value (PartsVariant), six products each, sums in fp32, in the instruction's order.
 //   bf16  products exact, sums in fp32; the order is the instruction's own: |error| <= gamma_2d * sum|y_k
 //   x_k|.
 //
@@ -98,6 +99,25 @@ struct Variant {
   std::int32_t query_bias;
 };
 
+// A float as the sum of three bfloat16: 8 bits each, rounded to nearest even, so that nothing is left of
+// the 24.
+inline constexpr std::size_t parts_of_a_float = 3;
+// So many values' first parts lie side by side, then their second, then their third.
+inline constexpr std::size_t part_width = 32;
+
+// Floats multiplied as bfloat16, for instructions that multiply those ten times as fast: of the nine products
+// of two values' parts the three smallest are left out, 2^-23 of the whole at most. Rows and queries are both
+// words of two parts, padded with zeros to whole part_width values.
+struct PartsVariant : Variant {
+  // Writes the parts of d values, padded with zeros. Values below 2^-126, and parts below it, count as zero.
+  void (*split)(const float* x, std::uint16_t* parts, std::size_t d) noexcept;
+};
+
+[[nodiscard]] constexpr std::size_t words_of_parts(std::size_t dim) noexcept {
+  return (dim + part_width - 1) / part_width * part_width * parts_of_a_float / 2;
+}
+
+[[nodiscard]] std::span<const PartsVariant> parts_variants() noexcept;
 [[nodiscard]] std::span<const Variant> fp32_variants() noexcept;
 [[nodiscard]] std::span<const Variant> int8_variants() noexcept;
 [[nodiscard]] std::span<const Variant> bf16_variants() noexcept;

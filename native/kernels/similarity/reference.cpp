@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 
 #include "kernels/similarity/rows-inl.hpp"
 #include "kernels/similarity/tables.hpp"
@@ -43,6 +44,30 @@ struct Bf16 {
       const auto b = word_at<std::uint32_t>(block.panels, k * block.panel_count * panel_width + query);
       sum = std::fma(low(a), low(b), sum);
       sum = std::fma(high(a), high(b), sum);
+    }
+    return sum;
+  }
+};
+
+// The products of amx.cpp, in its order of parts but value by value.
+struct Parts {
+  static float dot(const Block& block, std::size_t row, std::size_t query) noexcept {
+    constexpr std::size_t part_words = part_width / 2;
+    constexpr std::size_t order[][2] = {{0, 2}, {0, 1}, {1, 1}, {1, 0}, {0, 0}, {2, 0}};
+    const std::byte* const y = block.rows + row * block.stride;
+    const auto part = [](std::uint32_t word, std::size_t half) {
+      return std::bit_cast<float>(half == 0 ? word << 16 : word & 0xffff0000u);
+    };
+    float sum = 0;
+    for (std::size_t k = 0; k < block.words; k += parts_of_a_float * part_words) {
+      for (const auto& [of_row, of_query] : order) {
+        for (std::size_t i = 0; i < part_width; ++i) {
+          const auto a = word_at<std::uint32_t>(y, k + of_row * part_words + i / 2);
+          const auto b = word_at<std::uint32_t>(
+              block.panels, (k + of_query * part_words + i / 2) * block.panel_count * panel_width + query);
+          sum = std::fma(part(a, i % 2), part(b, i % 2), sum);
+        }
+      }
     }
     return sum;
   }
@@ -146,12 +171,28 @@ CodeStats quantise(const float* y, float factor, const float* centre, std::int8_
   return stats;
 }
 
+// To bfloat16, ties to even; finite values only.
+std::uint16_t rounded_half(float x) noexcept {
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  return static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
+
 void halve(const float* y, std::uint16_t* halves, std::size_t d, const float*) noexcept {
-  for (std::size_t k = 0; k < d; ++k) {
-    const auto bits = std::bit_cast<std::uint32_t>(y[k]);
-    halves[k] = static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
-  }
+  for (std::size_t k = 0; k < d; ++k) halves[k] = rounded_half(y[k]);
   for (std::size_t k = d; k % 16 != 0; ++k) halves[k] = 0;
+}
+
+void split(const float* x, std::uint16_t* parts, std::size_t d) noexcept {
+  const std::size_t padded = (d + part_width - 1) / part_width * part_width;
+  for (std::size_t k = 0; k < padded; ++k) {
+    float left = k < d ? x[k] : 0;
+    for (std::size_t part = 0; part < parts_of_a_float; ++part) {
+      if (std::abs(left) < std::numeric_limits<float>::min()) left = 0;
+      const std::uint16_t half = rounded_half(left);
+      parts[(k / part_width * parts_of_a_float + part) * part_width + k % part_width] = half;
+      left -= std::bit_cast<float>(std::uint32_t{half} << 16);
+    }
+  }
 }
 
 float dot_in_lanes(const float* x, const float* y, std::size_t d) noexcept {
@@ -182,6 +223,8 @@ constinit const Variant reference_bf16{
     "reference", Family::reference, CpuFeatures{}, filter<Bf16>, dense<Bf16>, 1, 0};
 constinit const Variant reference_int8{
     "reference", Family::reference, CpuFeatures{}, filter<Int8>, dense<Int8>, 1, 0};
+constinit const PartsVariant reference_parts{
+    {"reference", Family::reference, CpuFeatures{}, filter<Parts>, dense<Parts>, 1, 0}, split};
 constinit const RowVariant reference_rows{"reference", Family::reference, CpuFeatures{}, dot_exact, squares,
                                           dot_fast,    sum_squares,       quantise,      halve,     few};
 

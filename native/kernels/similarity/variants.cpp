@@ -28,6 +28,15 @@ std::span<const Variant> bf16_variants() noexcept {
   return table;
 }
 
+std::span<const PartsVariant> parts_variants() noexcept {
+#if defined(__x86_64__)
+  static const std::array table{amx_parts, reference_parts};
+#else
+  static const std::array table{reference_parts};
+#endif
+  return table;
+}
+
 std::span<const Variant> int8_variants() noexcept {
 #if defined(__x86_64__)
   static const std::array table{amx_int8, avx512_vnni_int8, avx512_int8, avx2_int8, reference_int8};
