@@ -128,15 +128,15 @@ struct alignas(64) Sums {
   typename Op::Sum v[block_rows][block_queries];
 };
 
-// Up to 32 rows by two panels.
+// Up to 32 rows by one or two panels.
 struct Place {
-  std::size_t row = 0;
-  std::size_t rows = 0;  // 0: no place at all
-  std::size_t panel = 0;
-  std::size_t panels = 0;
+  std::size_t row;
+  std::size_t rows;
+  std::size_t panel;
+  std::size_t panels;
 };
 
-// `whole` in `steps` even pieces, the last ones shorter or empty.
+// `all` in `steps` (one at least) even pieces of a `multiple`, the last ones shorter or empty.
 struct Pieces {
   std::size_t whole;
   std::size_t each;
@@ -189,8 +189,9 @@ template <class Op, bool Lower, bool Second, class Sink>
   if constexpr (Lower) _tile_zero(2);
   if constexpr (Lower && Second) _tile_zero(3);
   const std::size_t steps = block.words * 4 / (Op::tiles * tile_bytes);
-  const Ahead ahead(block, place, steps);
-  const Pieces to_fetch(place.rows, steps, 1);
+  const std::size_t pieces = steps == 0 ? 1 : steps;
+  const Ahead ahead(block, place, pieces);
+  const Pieces to_fetch(place.rows, pieces, 1);
   for (std::size_t step = 0; step < steps; ++step) {
     ahead.fetch(step);
     sink.fetch(place, to_fetch.first(step), to_fetch.last(step));
@@ -248,7 +249,7 @@ template <class Op, class Sink>
   return row;
 }
 
-// The places of one panel, row by row: value_at(r) of rows place.row + r.
+// The values of a place's rows with one of its panels.
 template <class Op>
 class Values {
  public:

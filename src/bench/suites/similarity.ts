@@ -42,11 +42,24 @@ const hasFeature = (name: string): boolean => native().cpuInfo().features.includ
 const amx = (): boolean => hasFeature('amx_int8');
 const vnni = (): boolean => hasFeature('avx512vnni');
 
+/** The same without AMX, which makes fp32 of products of bfloat16: what the FMA units alone reach. */
+const byFma = (subject: SubjectPlan): SubjectPlan[] =>
+  amx()
+    ? [
+        {
+          ...subject,
+          name: `${subject.name}, FMA units`,
+          host: { kind: 'diptych', kernel: 'avx512', threads: 1 },
+        },
+      ]
+    : [];
+
 /** Dense cosine matrix; unit: GFLOP/s of useful work, 2 x dim for each pair. */
 function dense(size: number, threads: number, a: string, b: string): CasePlan {
   const params = { a, b, dim: DIM };
   const subjects = [
     own('dense', params),
+    ...byFma(own('dense', params)),
     peer(python('numpy', 'numpy (OpenBLAS)'), 'dense', params),
     peer(python('torch', 'torch (MKL)'), 'dense', params),
     limitSubject('fp32'),
@@ -153,6 +166,7 @@ function topK(
       exact,
       prepared,
       fp32,
+      ...(single ? [] : byFma(fp32)),
       bf16,
       int8,
       peer(python('faiss', 'faiss'), 'topk', params),
@@ -193,6 +207,16 @@ function topK(
         quantity: 'rate',
         atLeast: count === 1024 ? gain : 1,
       },
+      ...(amx() && !single
+        ? ([
+            {
+              text: 'exact on prepared rows against fp32 of the FMA units',
+              of: 'diptych exact, prepared',
+              over: 'diptych fp32, FMA units',
+              quantity: 'rate',
+            },
+          ] as const)
+        : []),
     ],
     limits: [
       single
