@@ -11,8 +11,9 @@ namespace {
 // Rounding the rows to bfloat16 costs about as much as this many queries in fp32 do.
 constexpr std::size_t worth_halving = 32;
 
-// Splitting the rows costs about as much as so many queries in fp32 do, and so few values leave tiles empty.
-constexpr std::size_t worth_splitting = 32;
+// Splitting the rows costs as much as tens of queries in fp32 do: below so many there is little to gain (none
+// at 64, measured); so few values leave tiles empty.
+constexpr std::size_t worth_splitting = 128;
 constexpr std::size_t least_split_dim = 64;
 
 }  // namespace

@@ -1,0 +1,68 @@
+// fp32 where it is made of bfloat16 parts (CPUs with AMX, from 128 queries on): as near to the truth as a chain of
+// floats, and the same bits however the work is cut.
+import { describe, expect, test } from '@jest/globals';
+import { native } from '#diptych/native/load.js';
+import { cosineSimilarity } from '#diptych/similarity/cosine.js';
+import type { Rows } from '#diptych/similarity/rows.js';
+import { topK } from '#diptych/similarity/topk.js';
+
+/** Rows whose lengths and elements differ by many powers of two, one of them zero. */
+function wild(rows: number, dim: number, seed: number, spread: number): Rows {
+  let state = seed;
+  const random = (): number => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+  const data = new Float32Array(rows * dim);
+  for (let row = 0; row < rows; row++) {
+    const length = 2 ** Math.round((random() - 0.5) * spread);
+    for (let k = 0; k < dim; k++) data[row * dim + k] = row === 3 ? 0 : (random() - 0.5) * length;
+  }
+  return { data, rows, dim };
+}
+
+function cosine(a: Rows, i: number, b: Rows, j: number): number {
+  let [dot, left, right] = [0, 0, 0];
+  for (let k = 0; k < a.dim; k++) {
+    const [x, y] = [a.data[i * a.dim + k] ?? 0, b.data[j * b.dim + k] ?? 0];
+    dot += x * y;
+    left += x * x;
+    right += y * y;
+  }
+  return left === 0 || right === 0 ? 0 : dot / Math.sqrt(left * right);
+}
+
+describe(`fp32 of many rows, kernels ${native().cpuInfo().kernels.join(', ')}`, () => {
+  test.each([
+    [130, 200, 64, 0],
+    [150, 129, 100, 40],
+    [128, 128, 512, 160],
+    [131, 257, 97, 20],
+  ])('%d x %d of %d values, lengths over 2^%d: within 4e-7 of float64', async (n, m, dim, spread) => {
+    const [a, b] = [wild(n, dim, 1, spread), wild(m, dim, 2, spread)];
+    const { data } = await cosineSimilarity(a, b, { precision: 'fp32', threads: 1 });
+    let worst = 0;
+    for (let i = 0; i < n; i++) {
+      for (let j = 0; j < m; j++) {
+        worst = Math.max(worst, Math.abs((data[i * m + j] ?? NaN) - cosine(a, i, b, j)));
+      }
+    }
+    expect(worst).toBeLessThan(4e-7);
+    const threads = await cosineSimilarity(a, b, { precision: 'fp32', threads: 2 });
+    expect(threads.data).toEqual(data);
+  });
+
+  test('topK reports the scores of the dense matrix, on any number of threads', async () => {
+    const [queries, rows] = [wild(1100, 80, 5, 10), wild(900, 80, 6, 10)];
+    const dense = await cosineSimilarity(rows, queries, { precision: 'fp32' });
+    const one = await topK(queries, rows, 5, { precision: 'fp32', threads: 1 });
+    const two = await topK(queries, rows, 5, { precision: 'fp32', threads: 2 });
+    expect(two.indices).toEqual(one.indices);
+    expect(two.scores).toEqual(one.scores);
+    for (let q = 0; q < queries.rows; q++) {
+      const column = Array.from({ length: rows.rows }, (_, j) => dense.data[j * queries.rows + q] ?? NaN);
+      const best = column.toSorted((x, y) => y - x).slice(0, 5);
+      expect([...one.scores.subarray(q * 5, q * 5 + 5)]).toEqual(best);
+    }
+  });
+});
