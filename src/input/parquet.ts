@@ -5,35 +5,47 @@ import { chooseColumns, imageBytesColumn, isRow, recordItem, type TableOptions }
 import { broken, type InputItem } from './item.js';
 import { bytesColumns, type ParquetReply, type ParquetRequest } from './parquet-protocol.js';
 
-/** The thread that reads one file, asked for one answer at a time. */
+/**
+ * The thread that reads one file, asked for one answer at a time. Not by Promise.race with the thread's end: every call of
+ * it would leave a reaction, and with it an answer's rows, on a promise that lives as long as the file.
+ */
 class ParquetReader {
   readonly #file: string;
   readonly #worker: Worker;
-  readonly #ended: Promise<ParquetReply>;
+  #waiting: ((reply: ParquetReply) => void) | null = null;
+  #ended: ParquetReply | null = null;
 
   constructor(file: string) {
     this.#file = file;
     this.#worker = new Worker(new URL('./parquet-worker.js', import.meta.url), { workerData: file });
-    this.#ended = new Promise((resolve) => {
-      const end = (message: string): void => {
-        resolve({ type: 'failed', code: 'INPUT_UNREADABLE', message, input: file });
-      };
-      this.#worker.once('error', (error: Error) => {
-        end(`cannot be read: ${error.message}`);
-      });
-      this.#worker.once('exit', () => {
-        end('the thread that reads it has ended');
-      });
+    this.#worker.on('message', (reply: ParquetReply) => {
+      this.#settle(reply);
     });
+    const end = (message: string): void => {
+      this.#ended ??= { type: 'failed', code: 'INPUT_UNREADABLE', message, input: file };
+      this.#settle(this.#ended);
+    };
+    this.#worker.once('error', (error: Error) => {
+      end(`cannot be read: ${error.message}`);
+    });
+    this.#worker.once('exit', () => {
+      end('the thread that reads it has ended');
+    });
+  }
+
+  #settle(reply: ParquetReply): void {
+    this.#waiting?.(reply);
+    this.#waiting = null;
   }
 
   /** Throws what reading threw. */
   async next(): Promise<Exclude<ParquetReply, { type: 'failed' }>> {
-    const answered = new Promise<ParquetReply>((resolve) => {
-      this.#worker.once('message', resolve);
-    });
-    this.#worker.postMessage('next' satisfies ParquetRequest);
-    const reply = await Promise.race([answered, this.#ended]);
+    const reply =
+      this.#ended ??
+      (await new Promise<ParquetReply>((resolve) => {
+        this.#waiting = resolve;
+        this.#worker.postMessage('next' satisfies ParquetRequest);
+      }));
     if (reply.type !== 'failed') return reply;
     throw restoredError({ ...reply, input: this.#file });
   }
