@@ -20,5 +20,5 @@ export type TableRequest =
   | { readonly type: 'drop'; readonly table: number };
 
 export type TableReply =
-  | { readonly type: 'bytes'; readonly table: number; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly type: 'file'; readonly table: number; readonly pieces: readonly Uint8Array<ArrayBuffer>[] }
   | { readonly type: 'failed'; readonly table: number; readonly message: string };

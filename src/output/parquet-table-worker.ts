@@ -5,7 +5,7 @@
 import { parentPort, type MessagePort } from 'node:worker_threads';
 import { messageOf } from '../errors.js';
 import type { TableReply, TableRequest, TableRows } from './parquet-protocol.js';
-import { tableBytes } from './parquet-rows.js';
+import { tablePieces } from './parquet-rows.js';
 
 const tables = new Map<number, TableRows[]>();
 
@@ -16,7 +16,7 @@ function finish({ table, count, dims }: TableRequest & { type: 'finish' }): Tabl
     const there = gathered.reduce((sum, { cells }) => sum + cells.length, 0);
     if (there !== count)
       throw new Error(`${String(there)} of ${String(count)} rows have reached the thread that writes them`);
-    return { type: 'bytes', table, bytes: tableBytes(gathered, dims) };
+    return { type: 'file', table, pieces: tablePieces(gathered, dims) };
   } catch (error) {
     return { type: 'failed', table, message: messageOf(error) };
   }
@@ -32,7 +32,7 @@ function serve(port: MessagePort): void {
       tables.delete(request.table);
     } else {
       const reply = finish(request);
-      port.postMessage(reply, reply.type === 'bytes' ? [reply.bytes.buffer] : []);
+      port.postMessage(reply, reply.type === 'file' ? reply.pieces.map(({ buffer }) => buffer) : []);
     }
   });
 }

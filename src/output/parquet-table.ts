@@ -8,7 +8,7 @@ import type * as ParquetRows from './parquet-rows.js';
 const FEW_ROWS = 128;
 
 interface Waiting {
-  readonly resolve: (bytes: Uint8Array) => void;
+  readonly resolve: (pieces: readonly Uint8Array[]) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -22,7 +22,7 @@ class TableThread {
     this.#worker.on('message', (reply: TableReply) => {
       const waiting = this.#waiting.get(reply.table);
       this.#settled(reply.table);
-      if (reply.type === 'bytes') waiting?.resolve(reply.bytes);
+      if (reply.type === 'file') waiting?.resolve(reply.pieces);
       else waiting?.reject(new Error(reply.message));
     });
     const end = (error: Error): void => {
@@ -43,11 +43,12 @@ class TableThread {
     if (this.#waiting.size === 0) this.#worker.unref();
   }
 
-  send(request: TableRequest): void {
-    this.#worker.postMessage(request);
+  send(request: TableRequest, transfer: readonly ArrayBufferLike[] = []): void {
+    const buffers = transfer.filter((buffer) => buffer instanceof ArrayBuffer);
+    this.#worker.postMessage(request, buffers);
   }
 
-  finish(request: TableRequest & { type: 'finish' }): Promise<Uint8Array> {
+  finish(request: TableRequest & { type: 'finish' }): Promise<readonly Uint8Array[]> {
     return new Promise((resolve, reject) => {
       this.#waiting.set(request.table, { resolve, reject });
       this.#worker.ref();
@@ -84,21 +85,25 @@ export class ParquetTable {
     return this.#rows;
   }
 
+  /** Keeps rows; the vectors' buffers are the table's from now on. */
   append(cells: readonly Cells[], vectors: TableRows['vectors'] = []): void {
     this.#rows += cells.length;
     this.#few.push({ cells, vectors });
     if (this.#thread === null && this.#rows <= FEW_ROWS) return;
     this.#thread ??= thread();
-    for (const rows of this.#few) this.#thread.send({ type: 'rows', table: this.#table, rows });
+    for (const rows of this.#few) {
+      const buffers = rows.vectors.map(([, data]) => data.buffer);
+      this.#thread.send({ type: 'rows', table: this.#table, rows }, buffers);
+    }
     this.#few = [];
   }
 
-  /** The whole file. `dims`: numbers in a row's vector, by tower, of those that become columns. */
-  async finish(dims: readonly (readonly [Tower, number])[] = []): Promise<Uint8Array> {
+  /** The whole file, in pieces. `dims`: numbers in a row's vector, by tower, of those that become columns. */
+  async finish(dims: readonly (readonly [Tower, number])[] = []): Promise<readonly Uint8Array[]> {
     if (this.#thread !== null)
       return this.#thread.finish({ type: 'finish', table: this.#table, count: this.#rows, dims });
-    const { tableBytes } = await rowsWriter();
-    return tableBytes(this.#few, dims);
+    const { tablePieces } = await rowsWriter();
+    return tablePieces(this.#few, dims);
   }
 
   drop(): void {

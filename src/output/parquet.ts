@@ -1,14 +1,20 @@
-import { parquetWriteBuffer, schemaFromColumnData, type ColumnSource } from 'hyparquet-writer';
+import { ByteWriter, ParquetWriter, schemaFromColumnData, type ColumnSource } from 'hyparquet-writer';
 import { ARROW_SCHEMA_KEY, arrowSchema, type ArrowColumn } from './arrow-schema.js';
 import type { Cell, Cells } from './cells.js';
+import { FloatReader } from './join-floats.js';
+import { appendVectors, listSchema } from './parquet-vectors.js';
 
-/** Rows per row group: readers that stream take one at a time. */
-const ROW_GROUP = 10_000;
+/** Rows per row group, of which readers that stream take one at a time; and numbers of vectors in it. */
+const GROUP_ROWS = 10_000;
+const GROUP_NUMBERS = 2 ** 19;
 
-/** One column of vectors, each `dim` long. */
+/** What a row group's plain columns often need. */
+const FIRST_BYTES = 2 ** 18;
+
+/** One column of vectors, each `dim` long; end to end, in pieces of any length. */
 export interface VectorColumn {
   readonly name: string;
-  readonly data: Float32Array;
+  readonly data: readonly Float32Array[];
   readonly dim: number;
 }
 
@@ -56,15 +62,37 @@ export function columnNames(rows: readonly Cells[]): string[] {
   return [...names];
 }
 
+function groupRows(vectors: readonly VectorColumn[]): number {
+  const numbers = vectors.reduce((sum, { dim }) => sum + dim, 0);
+  return numbers === 0 ? GROUP_ROWS : Math.min(GROUP_ROWS, Math.ceil(GROUP_NUMBERS / numbers));
+}
+
+/** A row group of these columns: begun with the plain ones, of which there may be none. */
+function beginGroup(file: ParquetWriter, columnData: readonly ColumnSource[], rows: number): void {
+  // Into memory, at once: there is no promise to wait for.
+  if (columnData.length > 0) void file.write({ columnData: [...columnData], rowGroupSize: rows });
+  else {
+    file.row_groups.push({ columns: [], total_byte_size: 0n, num_rows: BigInt(rows) });
+    file.num_rows += BigInt(rows);
+  }
+}
+
+/** What was written since the last call. */
+function taken(writer: ByteWriter): Uint8Array<ArrayBuffer> {
+  const bytes = writer.getBytes().slice();
+  writer.index = 0;
+  return bytes;
+}
+
 /**
  * A parquet file with one row per entry of `rows`, and `vectors` as columns of float lists beside them: of
  * fixed size for readers that know Arrow's types (pyarrow, pandas, polars), plain lists for the others.
- * A column that a row lacks is null there.
+ * A column that a row lacks is null there. Comes in pieces, a row group each.
  */
-export function parquetBytes(
+export function* parquetPieces(
   rows: readonly Cells[],
   vectors: readonly VectorColumn[] = [],
-): Uint8Array<ArrayBuffer> {
+): Generator<Uint8Array<ArrayBuffer>> {
   const columnData = columnNames(rows).map((name) =>
     plainColumn(
       name,
@@ -72,26 +100,36 @@ export function parquetBytes(
     ),
   );
   const plainSchema = columnData.length === 0 ? [] : schemaFromColumnData({ columnData }).slice(1);
-  const vectorSchema = vectors.flatMap(({ name }) => [
-    { name, repetition_type: 'REQUIRED', num_children: 1, converted_type: 'LIST' } as const,
-    { name: 'list', repetition_type: 'REPEATED', num_children: 1 } as const,
-    { name: 'element', repetition_type: 'REQUIRED', type: 'FLOAT' } as const,
-  ]);
-  const lists = vectors.map(({ name, data, dim }): ColumnSource => {
-    const row = (at: number): number[] => Array.from(data.subarray(at * dim, (at + 1) * dim));
-    return { name, data: rows.map((_, at) => row(at)), encoding: 'PLAIN', statistics: false };
-  });
-  // The writer refuses types beside a schema, which holds them already.
-  const columns = [...columnData.map(({ name, data }) => ({ name, data })), ...lists];
-  const root = { name: 'root', num_children: columns.length };
-  const bytes = parquetWriteBuffer({
-    columnData: columns,
-    schema: [root, ...plainSchema, ...vectorSchema],
-    rowGroupSize: ROW_GROUP,
-    ...(vectors.length === 0
-      ? {}
-      : { kvMetadata: [{ key: ARROW_SCHEMA_KEY, value: arrowSchema(arrowColumns(columnData, vectors)) }] }),
+  const root = { name: 'root', num_children: columnData.length + vectors.length };
+  const types = { key: ARROW_SCHEMA_KEY, value: arrowSchema(arrowColumns(columnData, vectors)) };
+  const step = groupRows(vectors);
+  const numbers = vectors.reduce((sum, { dim }) => sum + dim, 0);
+  // A writer that is too small doubles, again and again.
+  const writer = new ByteWriter(Math.min(rows.length, step) * numbers * 4 + FIRST_BYTES);
+  const file = new ParquetWriter({
+    writer,
+    schema: [root, ...plainSchema, ...vectors.flatMap(({ name }) => listSchema(name))],
+    ...(vectors.length === 0 ? {} : { kvMetadata: [types] }),
     createdBy: 'diptych',
   });
-  return new Uint8Array(bytes);
+  const readers = vectors.map(({ name, data, dim }) => ({ name, dim, reader: new FloatReader(data) }));
+  for (let start = 0; start < rows.length; start += step) {
+    const count = Math.min(step, rows.length - start);
+    // The writer refuses types beside a schema, which holds them already.
+    const plain = columnData.map(({ name, data }) => ({ name, data: data.slice(start, start + count) }));
+    beginGroup(file, plain, count);
+    for (const { name, dim, reader } of readers) appendVectors(file, name, reader.take(count * dim), dim);
+    yield taken(writer);
+  }
+  void file.finish();
+  yield taken(writer);
+}
+
+/** The pieces of `parquetPieces` as one. */
+export function parquetBytes(
+  rows: readonly Cells[],
+  vectors: readonly VectorColumn[] = [],
+): Uint8Array<ArrayBuffer> {
+  const whole = Buffer.concat([...parquetPieces(rows, vectors)]);
+  return new Uint8Array(whole);
 }

@@ -88,7 +88,7 @@ class NpyPart implements PartWriter {
     }
     const metadata = await AtomicFile.create(partFiles(this.#options.folder, this.#options.part).metadata);
     this.#metadata = metadata;
-    await metadata.append(await this.#cells.finish());
+    for (const piece of await this.#cells.finish()) await metadata.append(piece);
     const files = [...this.#files.values(), metadata];
     await publishAll(files);
     return files.map(({ file }) => file);
@@ -138,7 +138,7 @@ class ParquetPart implements PartWriter {
       tower,
       shape.reduce((product, axis) => product * axis, 1),
     ]);
-    await file.append(await this.#table.finish(dims));
+    for (const piece of await this.#table.finish(dims)) await file.append(piece);
     await publishAll([file]);
     return [file.file];
   }

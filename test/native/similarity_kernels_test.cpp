@@ -252,126 +252,6 @@ void as_floats(const PartsVariant& variant) {
   }
 }
 
-// Nothing is lost of a float's 24 bits, and every variant splits alike.
-void splits(const PartsVariant& variant) {
-  if (!kernels::detected().contains(variant.needs)) return test::skip("this CPU cannot run it");
-  test::Random random(3);
-  for (std::size_t d = 1; d < 130; ++d) {
-    std::vector<float> x(d);
-    for (float& value : x) {
-      value = std::ldexp(static_cast<float>(random.uniform() - 0.5),
-                         static_cast<int>(random.between(0, 80)) - 40);
-    }
-    x[d / 2] = d % 2 == 0 ? 0.0f : 0x1p-130f;
-    const std::size_t padded = words_of_parts(d) * 2;
-    std::vector<std::uint16_t> parts(padded, 7);
-    std::vector<std::uint16_t> expected(padded, 9);
-    variant.split(x.data(), parts.data(), d);
-    parts_variants().back().split(x.data(), expected.data(), d);
-    CHECK(parts == expected);
-    for (std::size_t k = 0; k < padded / parts_of_a_float; ++k) {
-      double sum = 0;
-      for (std::size_t part = 0; part < parts_of_a_float; ++part) {
-        const std::size_t at = (k / part_width * parts_of_a_float + part) * part_width + k % part_width;
-        sum += static_cast<double>(std::bit_cast<float>(std::uint32_t{parts[at]} << 16));
-      }
-      const bool counts = k < d && std::abs(x[k]) >= std::numeric_limits<float>::min();
-      CHECK_EQUAL(sum, counts ? static_cast<double>(x[k]) : 0.0);
-    }
-  }
-}
-
-void rows(const RowVariant& variant) {
-  if (!kernels::detected().contains(variant.needs)) return test::skip("this CPU cannot run it");
-  const RowVariant& reference = row_variants().back();
-  test::Random random(11);
-  for (std::size_t d = 0; d < 200; ++d) {
-    std::vector<float> x(d + 1);
-    std::vector<float> y(d + 1);
-    double absolute = 0;
-    for (std::size_t k = 0; k < d; ++k) {
-      x[k + 1] = std::ldexp(static_cast<float>(random.uniform() - 0.5),
-                            static_cast<int>(random.between(0, 60)) - 30);
-      y[k + 1] = std::ldexp(static_cast<float>(random.uniform() - 0.5),
-                            static_cast<int>(random.between(0, 60)) - 30);
-      absolute += std::abs(static_cast<double>(x[k + 1]) * static_cast<double>(y[k + 1]));
-    }
-    // One past the start: unaligned.
-    const Pair expected = reference.dot_exact(x.data() + 1, y.data() + 1, d);
-    const Pair actual = variant.dot_exact(x.data() + 1, y.data() + 1, d);
-    CHECK(actual.high == expected.high && actual.low == expected.low);
-    const double fast = static_cast<double>(variant.dot_fast(x.data() + 1, y.data() + 1, d));
-    CHECK(std::abs(fast - expected.high) <= static_cast<double>(d) * 0x1p-23 * absolute);
-    const double squares = variant.sum_squares(x.data() + 1, d);
-    const double expected_squares = reference.sum_squares(x.data() + 1, d);
-    CHECK(std::abs(squares - expected_squares) <= 1e-13 * expected_squares);
-    if (d == 0) continue;
-    // Codes, as a first pass wants them: the same in every variant, and within half a step of the row.
-    std::vector<float> centre(d);
-    for (float& value : centre) value = static_cast<float>(random.uniform() - 0.5);
-    const std::size_t padded = (d + 15) / 16 * 16;
-    std::vector<std::int8_t> codes(padded, 55);
-    std::vector<std::int8_t> expected_codes(padded, 66);
-    for (const float factor : {0.0f, 0.7f}) {
-      const CodeStats got = variant.quantise(x.data() + 1, factor, centre.data(), codes.data(), d);
-      const CodeStats want =
-          reference.quantise(x.data() + 1, factor, centre.data(), expected_codes.data(), d);
-      CHECK(codes == expected_codes);
-      CHECK(got.scale == want.scale && got.error == want.error && got.length == want.length);
-      CHECK(got.centre_dot == want.centre_dot && got.sum == want.sum);
-      for (std::size_t k = 0; k < d; ++k) {
-        const double value = static_cast<double>(std::fma(x[k + 1], factor, -centre[k]));
-        CHECK(std::abs(value - codes[k] * static_cast<double>(got.scale)) <=
-              0.5001 * static_cast<double>(got.scale));
-      }
-    }
-    // Halves: the same in every variant, and within half a step of the value.
-    std::vector<std::uint16_t> halves(padded, 55);
-    std::vector<std::uint16_t> expected_halves(padded, 66);
-    variant.halve(x.data() + 1, halves.data(), d, y.data());
-    reference.halve(x.data() + 1, expected_halves.data(), d, y.data());
-    CHECK(halves == expected_halves);
-    for (std::size_t k = 0; k < d; ++k) {
-      const double value = static_cast<double>(x[k + 1]);
-      const auto half = static_cast<double>(std::bit_cast<float>(std::uint32_t{halves[k]} << 16));
-      CHECK(std::abs(half - value) <= 0x1p-8 * std::abs(value));
-    }
-    // Few queries: rows of `d` values, five of them a little apart.
-    const std::size_t stride = d + 3;
-    std::vector<float> many(5 * stride);
-    for (float& value : many) value = static_cast<float>(random.uniform() - 0.5);
-    for (std::size_t queries = 1; queries <= most_few_queries; ++queries) {
-      std::vector<float> asked(queries * d);
-      for (float& value : asked) value = static_cast<float>(random.uniform() - 0.5);
-      const auto ask = [&](const RowVariant& by) {
-        std::vector<float> out(5 * queries + 5);
-        by.few({many.data(), stride, 5, d, asked.data(), queries, out.data(), out.data() + 5 * queries});
-        return out;
-      };
-      const std::vector<float> got = ask(variant);
-      CHECK(got == ask(reference));
-      std::vector<float> lengths(5);
-      variant.squares(many.data(), stride, 5, d, lengths.data());
-      CHECK(
-          std::equal(lengths.begin(), lengths.end(), got.begin() + static_cast<std::ptrdiff_t>(5 * queries)));
-      for (std::size_t j = 0; j < 5; ++j) {
-        const Pair square = reference.dot_exact(&many[j * stride], &many[j * stride], d);
-        CHECK(std::abs(static_cast<double>(got[5 * queries + j]) - square.high) <= 1e-5 * square.high);
-        for (std::size_t q = 0; q < queries; ++q) {
-          const Pair dot = reference.dot_exact(&many[j * stride], &asked[q * d], d);
-          CHECK(std::abs(static_cast<double>(got[j * queries + q]) - dot.high) <=
-                1e-5 * static_cast<double>(d));
-        }
-      }
-    }
-    for (const float poison :
-         {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
-      x[1 + d / 2] = poison;
-      CHECK(!std::isfinite(variant.sum_squares(x.data() + 1, d)));
-    }
-  }
-}
-
 std::string title(std::string_view what, std::string_view name) {
   return "similarity kernel " + std::string(what) + " " + std::string(name);
 }
@@ -398,11 +278,6 @@ const bool added = [] {
     test::add(title("parts", variant.name) + ": filter and dense agree",
               [&variant] { agree(Layout::parts, variant); });
     test::add(title("parts", variant.name) + ": as good as floats", [&variant] { as_floats(variant); });
-    test::add(title("parts", variant.name) + ": nothing is lost in splitting",
-              [&variant] { splits(variant); });
-  }
-  for (const RowVariant& variant : row_variants()) {
-    test::add(title("rows", variant.name) + ": as the reference", [&variant] { rows(variant); });
   }
   return true;
 }();

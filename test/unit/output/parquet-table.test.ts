@@ -42,10 +42,10 @@ test.each([0, 1, 128, 129, 3000])(
     expect(table.rows).toBe(count);
     const bytes = await table.finish(dims);
     const vectors = [
-      { name: 'image_embedding', data: floatsOf(count, 0.1), dim: DIM },
-      { name: 'text_embedding', data: floatsOf(count, 0.7), dim: DIM },
+      { name: 'image_embedding', data: [floatsOf(count, 0.1)], dim: DIM },
+      { name: 'text_embedding', data: [floatsOf(count, 0.7)], dim: DIM },
     ];
-    expect(Buffer.compare(Buffer.from(bytes), Buffer.from(parquetBytes(rowsOf(count), vectors)))).toBe(0);
+    expect(Buffer.compare(Buffer.concat(bytes), Buffer.from(parquetBytes(rowsOf(count), vectors)))).toBe(0);
   },
 );
 
@@ -53,7 +53,7 @@ test('several tables share the thread; one that is dropped leaves the others alo
   const [first, second, third] = [filled(400, 64), filled(300, 64), filled(200, 64)];
   second.drop();
   const [one, three] = await Promise.all([first.finish(dims), third.finish(dims)]);
-  expect(Buffer.from(one).equals(Buffer.from(await filled(400, 400).finish(dims)))).toBe(true);
-  expect(Buffer.from(three).equals(Buffer.from(await filled(200, 200).finish(dims)))).toBe(true);
+  expect(Buffer.concat(one).equals(Buffer.concat(await filled(400, 400).finish(dims)))).toBe(true);
+  expect(Buffer.concat(three).equals(Buffer.concat(await filled(200, 200).finish(dims)))).toBe(true);
   await expect(second.finish(dims)).rejects.toThrow(/0 of 300 rows/);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { parquetMetadata, parquetReadObjects } from 'hyparquet';
-import { toCell, toJson } from '#diptych/output/cells.js';
+import { toCell, toJson, type Cells } from '#diptych/output/cells.js';
 import { columnNames, parquetBytes } from '#diptych/output/parquet.js';
 
 async function roundTrip(bytes: Uint8Array): Promise<unknown[]> {
@@ -32,7 +32,9 @@ describe('metadata in parquet', () => {
   });
 
   test('vectors stand beside the metadata as lists of floats', async () => {
-    const vectors = [{ name: 'image_embedding', data: Float32Array.of(1, 2, 3, 4), dim: 2 }];
+    const vectors = [
+      { name: 'image_embedding', data: [Float32Array.of(1, 2, 3), Float32Array.of(4)], dim: 2 },
+    ];
     expect(await roundTrip(parquetBytes([{ text: 'a' }, { text: 'b' }], vectors))).toEqual([
       { text: 'a', image_embedding: [1, 2] },
       { text: 'b', image_embedding: [3, 4] },
@@ -43,7 +45,7 @@ describe('metadata in parquet', () => {
     // scripts/open-outputs.py asks pyarrow, pandas, polars and DuckDB themselves.
     const bytes = parquetBytes(
       [{ text: 'a', n: 1n }],
-      [{ name: 'image_embedding', data: Float32Array.of(1, 2), dim: 2 }],
+      [{ name: 'image_embedding', data: [Float32Array.of(1, 2)], dim: 2 }],
     );
     const metadata = parquetMetadata(bytes.slice().buffer);
     const kept = metadata.key_value_metadata?.find(({ key }) => key === 'ARROW:schema')?.value ?? '';
@@ -62,6 +64,29 @@ describe('metadata in parquet', () => {
     const read = await roundTrip(parquetBytes(rows));
     expect(read).toHaveLength(25_000);
     expect(read[24_999]).toEqual({ index: 24_999n });
+  });
+
+  test.each([1, 3, 600])('vectors of %d over several pages and row groups', async (dim) => {
+    const count = dim === 600 ? 4000 : 12_000;
+    const all = Float32Array.from({ length: count * dim }, (_, i) => Math.fround(i / 7));
+    const row = (i: number): number[] => Array.from(all.subarray(i * dim, (i + 1) * dim));
+    const vectors = [{ name: 'v', data: [all], dim }];
+    const named = parquetBytes(
+      Array.from({ length: count }, (_, i) => ({ i: BigInt(i) })),
+      vectors,
+    );
+    expect(parquetMetadata(named.buffer).row_groups.length).toBeGreaterThan(1);
+    const read = await roundTrip(named);
+    expect(read).toHaveLength(count);
+    for (const i of [0, 1, count >> 1, count - 1]) expect(read[i]).toEqual({ i: BigInt(i), v: row(i) });
+    // Vectors alone, too.
+    const alone = await roundTrip(parquetBytes(new Array<Cells>(count).fill({}), vectors));
+    expect(alone).toHaveLength(count);
+    expect(alone[count - 1]).toEqual({ v: row(count - 1) });
+    // Numbers that are missing are no shorter column.
+    expect(() => parquetBytes([{}, {}], [{ name: 'v', data: [all.subarray(0, dim)], dim }])).toThrow(
+      /missing/,
+    );
   });
 });
 

@@ -1,0 +1,183 @@
+// Kernels that work on single rows: splitting into parts, dots, lengths, codes, halves, and few queries at
+// once.
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "harness.hpp"
+#include "kernels/similarity/kernel.hpp"
+
+using namespace diptych;
+using namespace diptych::kernels::similarity;
+
+namespace {
+
+// Values between -0.5 and 0.5, of any exponent within `spread` binary orders.
+std::vector<float> values(test::Random& random, std::size_t count, int spread = 0) {
+  std::vector<float> x(count);
+  for (float& value : x) {
+    const int order = spread == 0 ? 0 : static_cast<int>(random.between(0, static_cast<std::size_t>(spread)));
+    value = std::ldexp(static_cast<float>(random.uniform() - 0.5), order - spread / 2);
+  }
+  return x;
+}
+
+// Nothing is lost of a float's 24 bits, and every variant splits alike.
+void splits(const PartsVariant& variant) {
+  if (!kernels::detected().contains(variant.needs)) return test::skip("this CPU cannot run it");
+  test::Random random(3);
+  for (std::size_t d = 1; d < 130; ++d) {
+    std::vector<float> x = values(random, d, 80);
+    x[d / 2] = d % 2 == 0 ? 0.0f : 0x1p-130f;
+    const std::size_t padded = words_of_parts(d) * 2;
+    std::vector<std::uint16_t> parts(padded, 7);
+    std::vector<std::uint16_t> expected(padded, 9);
+    variant.split(x.data(), parts.data(), d);
+    parts_variants().back().split(x.data(), expected.data(), d);
+    CHECK(parts == expected);
+    for (std::size_t k = 0; k < padded / parts_of_a_float; ++k) {
+      double sum = 0;
+      for (std::size_t part = 0; part < parts_of_a_float; ++part) {
+        const std::size_t at = (k / part_width * parts_of_a_float + part) * part_width + k % part_width;
+        sum += static_cast<double>(std::bit_cast<float>(std::uint32_t{parts[at]} << 16));
+      }
+      const bool counts = k < d && std::abs(x[k]) >= std::numeric_limits<float>::min();
+      CHECK_EQUAL(sum, counts ? static_cast<double>(x[k]) : 0.0);
+    }
+  }
+}
+
+const RowVariant& reference() { return row_variants().back(); }
+
+// Every dimension, from rows that start one float past an aligned address.
+template <class Check>
+void each_dimension(const RowVariant& variant, Check check) {
+  if (!kernels::detected().contains(variant.needs)) return test::skip("this CPU cannot run it");
+  test::Random random(11);
+  for (std::size_t d = 0; d < 200; ++d) check(d, random);
+}
+
+void dots(const RowVariant& variant) {
+  each_dimension(variant, [&](std::size_t d, test::Random& random) {
+    std::vector<float> x = values(random, d + 1, 60);
+    const std::vector<float> y = values(random, d + 1, 60);
+    double absolute = 0;
+    for (std::size_t k = 1; k <= d; ++k) {
+      absolute += std::abs(static_cast<double>(x[k]) * static_cast<double>(y[k]));
+    }
+    const Pair expected = reference().dot_exact(x.data() + 1, y.data() + 1, d);
+    const Pair actual = variant.dot_exact(x.data() + 1, y.data() + 1, d);
+    CHECK(actual.high == expected.high && actual.low == expected.low);
+    const double fast = static_cast<double>(variant.dot_fast(x.data() + 1, y.data() + 1, d));
+    CHECK(std::abs(fast - expected.high) <= static_cast<double>(d) * 0x1p-23 * absolute);
+    const double squares = variant.sum_squares(x.data() + 1, d);
+    const double expected_squares = reference().sum_squares(x.data() + 1, d);
+    CHECK(std::abs(squares - expected_squares) <= 1e-13 * expected_squares);
+    if (d == 0) return;
+    for (const float poison :
+         {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+      x[1 + d / 2] = poison;
+      CHECK(!std::isfinite(variant.sum_squares(x.data() + 1, d)));
+    }
+  });
+}
+
+// Codes, as a first pass wants them: the same in every variant, and within half a step of the row.
+void codes(const RowVariant& variant) {
+  each_dimension(variant, [&](std::size_t d, test::Random& random) {
+    if (d == 0) return;
+    const std::vector<float> x = values(random, d + 1, 60);
+    const std::vector<float> centre = values(random, d);
+    const std::size_t padded = (d + 15) / 16 * 16;
+    std::vector<std::int8_t> got_codes(padded, 55);
+    std::vector<std::int8_t> expected(padded, 66);
+    for (const float factor : {0.0f, 0.7f}) {
+      const CodeStats got = variant.quantise(x.data() + 1, factor, centre.data(), got_codes.data(), d);
+      const CodeStats want = reference().quantise(x.data() + 1, factor, centre.data(), expected.data(), d);
+      CHECK(got_codes == expected);
+      CHECK(got.scale == want.scale && got.error == want.error && got.length == want.length);
+      CHECK(got.centre_dot == want.centre_dot && got.sum == want.sum);
+      for (std::size_t k = 0; k < d; ++k) {
+        const double value = static_cast<double>(std::fma(x[k + 1], factor, -centre[k]));
+        CHECK(std::abs(value - got_codes[k] * static_cast<double>(got.scale)) <=
+              0.5001 * static_cast<double>(got.scale));
+      }
+    }
+  });
+}
+
+// Halves: the same in every variant, and within half a step of the value.
+void halves(const RowVariant& variant) {
+  each_dimension(variant, [&](std::size_t d, test::Random& random) {
+    const std::vector<float> x = values(random, d + 1, 60);
+    const std::vector<float> soon = values(random, d + 1);
+    const std::size_t padded = (d + 15) / 16 * 16;
+    std::vector<std::uint16_t> got(padded, 55);
+    std::vector<std::uint16_t> expected(padded, 66);
+    variant.halve(x.data() + 1, got.data(), d, soon.data());
+    reference().halve(x.data() + 1, expected.data(), d, soon.data());
+    CHECK(got == expected);
+    for (std::size_t k = 0; k < d; ++k) {
+      const double value = static_cast<double>(x[k + 1]);
+      const auto half = static_cast<double>(std::bit_cast<float>(std::uint32_t{got[k]} << 16));
+      CHECK(std::abs(half - value) <= 0x1p-8 * std::abs(value));
+    }
+  });
+}
+
+// Few queries at once: rows of `d` values, five of them a little apart.
+void few(const RowVariant& variant) {
+  constexpr std::size_t rows = 5;
+  each_dimension(variant, [&](std::size_t d, test::Random& random) {
+    if (d == 0) return;
+    const std::size_t stride = d + 3;
+    const std::vector<float> many = values(random, rows * stride);
+    for (std::size_t queries = 1; queries <= most_few_queries; ++queries) {
+      const std::vector<float> asked = values(random, queries * d);
+      const auto ask = [&](const RowVariant& by) {
+        std::vector<float> out(rows * queries + rows);
+        by.few(
+            {many.data(), stride, rows, d, asked.data(), queries, out.data(), out.data() + rows * queries});
+        return out;
+      };
+      const std::vector<float> got = ask(variant);
+      CHECK(got == ask(reference()));
+      std::vector<float> lengths(rows);
+      variant.squares(many.data(), stride, rows, d, lengths.data());
+      CHECK(std::equal(lengths.begin(), lengths.end(),
+                       got.begin() + static_cast<std::ptrdiff_t>(rows * queries)));
+      for (std::size_t j = 0; j < rows; ++j) {
+        const Pair square = reference().dot_exact(&many[j * stride], &many[j * stride], d);
+        const double length = static_cast<double>(got[rows * queries + j]);
+        CHECK(std::abs(length - square.high) <= 1e-5 * square.high);
+        for (std::size_t q = 0; q < queries; ++q) {
+          const Pair dot = reference().dot_exact(&many[j * stride], &asked[q * d], d);
+          const double score = static_cast<double>(got[j * queries + q]);
+          CHECK(std::abs(score - dot.high) <= 1e-5 * static_cast<double>(d));
+        }
+      }
+    }
+  });
+}
+
+const bool added = [] {
+  const auto title = [](std::string_view what, std::string_view name) {
+    return "similarity kernel " + std::string(what) + " " + std::string(name);
+  };
+  for (const PartsVariant& variant : parts_variants()) {
+    test::add(title("parts", variant.name) + ": nothing is lost in splitting",
+              [&variant] { splits(variant); });
+  }
+  for (const RowVariant& variant : row_variants()) {
+    test::add(title("rows", variant.name) + ": dots as the reference", [&variant] { dots(variant); });
+    test::add(title("rows", variant.name) + ": codes as the reference", [&variant] { codes(variant); });
+    test::add(title("rows", variant.name) + ": halves as the reference", [&variant] { halves(variant); });
+    test::add(title("rows", variant.name) + ": few queries as the reference", [&variant] { few(variant); });
+  }
+  return true;
+}();
+
+}  // namespace
