@@ -1,5 +1,5 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { DiptychError } from '../errors.js';
 import { compareReports, type CompareReport } from './compare.js';
@@ -8,6 +8,7 @@ import { htmlReport } from './report/html.js';
 import { fillMarkers, markdownRatios, markdownReport } from './report/markdown.js';
 import { ratio } from './report/format.js';
 import { markdownHeadlines, type Source } from './report/headlines.js';
+import { refreshPage } from './report/pages.js';
 import { terminalReport } from './report/terminal.js';
 import { runBench, suiteNames, type BenchOptions } from './run.js';
 
@@ -37,15 +38,15 @@ function positive(text: string): number {
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
-async function load(file: string): Promise<BenchReport> {
-  let text: string;
+async function loadText(file: string): Promise<string> {
   try {
-    text = await readFile(file, 'utf8');
+    return await readFile(file, 'utf8');
   } catch (cause) {
     throw new DiptychError('INPUT_NOT_FOUND', 'cannot be read', { input: file, cause });
   }
-  return parseReport(text, file);
 }
+
+const load = async (file: string): Promise<BenchReport> => parseReport(await loadText(file), file);
 
 async function save(file: string, text: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
@@ -99,11 +100,30 @@ const FINE = 0.05;
 interface FillFlags {
   readonly ratios?: boolean;
   readonly headlines?: boolean;
+  readonly again?: boolean;
   readonly marker?: string;
+}
+
+/** Takes every figure of the pages from the records that the pages name. All of them, or none where one is missing. */
+async function fillAgain(pages: readonly string[]): Promise<void> {
+  const records = new Map<string, Promise<BenchReport>>();
+  const once = (file: string): Promise<BenchReport> => {
+    const found = records.get(file) ?? load(file);
+    records.set(file, found);
+    return found;
+  };
+  const filled = await Promise.all(
+    pages.map(async (page) => {
+      const text = await loadText(page);
+      return { page, text, fresh: await refreshPage(text, resolve(page), process.cwd(), once) };
+    }),
+  );
+  for (const { page, text, fresh } of filled) if (fresh !== text) await save(page, fresh);
 }
 
 /** Puts the tables of all files but the last into the last. Throws BAD_OPTION where a kind of table takes one record. */
 async function fill(files: readonly string[], flags: FillFlags): Promise<void> {
+  if (flags.again === true) return fillAgain(files);
   const page = files.at(-1) ?? '';
   const sources = await Promise.all(
     files.slice(0, -1).map(async (file): Promise<Source> => ({ file, report: await load(file) })),
@@ -200,16 +220,17 @@ export function benchCommand(done: (exitCode: ExitCode) => void): Command {
       done(0);
     });
   command
-    .command('fill <results> <files...>')
-    .usage('[options] <results...> <page>')
+    .command('fill <files...>')
+    .usage('[options] <results...> <page> | --again <pages...>')
     .description(
       'put the tables between two lines of a Markdown page, <!-- bench:tables --> and <!-- /bench:tables -->',
     )
     .option('--ratios', 'only the ratios, between lines that say ratios instead of tables')
     .option('--headlines', 'the main ratios of several records, between lines that say headlines')
+    .option('--again', 'all tables and linked figures of the pages, from the records that the pages name')
     .option('--marker <name>', 'another name for the lines, for pages with tables of several records')
-    .action(async (file: string, files: string[], flags: FillFlags) => {
-      await fill([file, ...files], flags);
+    .action(async (files: string[], flags: FillFlags) => {
+      await fill(files, flags);
       done(0);
     });
   return command;
