@@ -78,6 +78,8 @@ Examples:
 Exit codes: 0 all done, 1 failed, 2 wrong usage, 3 done but some inputs failed (they are listed).`,
     );
   const [first] = args;
+  // What comes after a command's name is the command's: bench and its sub-commands share names of options.
+  if (first === 'bench') program.enablePositionalOptions();
   const asked = COMMANDS.filter(({ name }) => name === first);
   // Anything else than a command's name (--help, a mistyped name) wants to know of all.
   for (const { load } of asked.length > 0 ? asked : COMMANDS) {

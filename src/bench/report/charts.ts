@@ -12,6 +12,7 @@ export interface Chart {
     readonly subject: string;
     readonly role: Role;
     readonly value: number;
+    readonly interval: readonly [low: number, high: number];
     /** What the tooltip says. */
     readonly text: string;
   }[];
@@ -35,6 +36,7 @@ export function charts(report: BenchReport): Chart[] {
         subject,
         role,
         value: median,
+        interval: range,
         text: `${number(median)} ${unit} (${interval(range)})`,
       })),
     };

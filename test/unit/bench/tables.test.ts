@@ -38,7 +38,7 @@ describe('figures of the pages', () => {
       for (const [, , inside] of text.matchAll(BLOCK)) expect(inside).toMatch(/\d/);
   });
 
-  test.each(pages)('$page says what its records say', async ({ page, text }) => {
+  test.each(pages)('$page says what its records say (bench fill --again, then prettier)', async ({ page, text }) => {
     expect(plain(await refreshPage(text, join(packageRoot, page), packageRoot, load))).toBe(plain(text));
   });
 });
