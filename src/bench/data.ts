@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { extname, join, resolve } from 'node:path';
 import { encode } from 'fast-png';
@@ -117,6 +117,12 @@ const MOST_PHOTOS = 64;
  */
 export async function ownPhotos(folder: string): Promise<OwnPhotos> {
   const known = new Set(['.jpg', '.jpeg', '.png', '.webp']);
+  const isFolder = await stat(folder).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (!isFolder)
+    throw new DiptychError('INPUT_NOT_FOUND', 'no such folder; check the path', { input: folder });
   const files: string[] = [];
   const leftOut: LeftOut[] = [];
   for await (const found of walk(folder)) {

@@ -61,9 +61,13 @@ export async function measureCase(
       subject,
       reason: thrown instanceof Error ? thrown.message : String(thrown),
       kind: thrown instanceof AbsentError ? 'absent' : 'failed',
+      ...(plan.subjects.some(({ name, role }) => name === subject && role === 'peer')
+        ? ({ role: 'peer' } as const)
+        : {}),
     });
   };
 
+  if (plan.subjects.length === 0) return { results: [], ratios: [], absent };
   const opened: Opened[] = [];
   const subjects = plan.quantity === 'value' ? plan.subjects : [...plan.subjects, referenceLoop];
   for (const subject of subjects) {

@@ -58,6 +58,8 @@ export interface BenchAbsence {
   readonly reason: string;
   /** absent: not installed; failed: it should have worked. */
   readonly kind: 'absent' | 'failed';
+  /** Of an engine other than ours: that it failed is no failure of the run. */
+  readonly role?: 'peer';
 }
 
 export interface CaseResult {

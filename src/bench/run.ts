@@ -7,6 +7,7 @@ import { nearest, parseOptions, read } from '../options.js';
 import { HostPool } from './host-pool.js';
 import { measureCase } from './measure.js';
 import { watchMachine } from './machine.js';
+import { benchModel, refuseEmpty } from './model.js';
 import type { BenchAbsence, BenchRatio, BenchReport, BenchResult, CaseResult } from './records.js';
 import { suites } from './suites/index.js';
 import type { BenchSettings, CasePlan, Suite } from './types.js';
@@ -129,6 +130,7 @@ function chosen(wanted: readonly string[]): Suite[] {
 export async function runBench(options?: BenchOptions): Promise<BenchReport> {
   const resolved = parse(options);
   const wanted = chosen(resolved.suites);
+  if (resolved.model !== null) await benchModel(resolved);
   const scratch = await mkdtemp(join(tmpdir(), 'diptych-bench-'));
   const settings: BenchSettings = {
     smoke: resolved.smoke,
@@ -147,10 +149,15 @@ export async function runBench(options?: BenchOptions): Promise<BenchReport> {
   const results: BenchResult[] = [];
   const ratios: BenchRatio[] = [];
   const absent: BenchAbsence[] = [];
+  const names: string[] = [];
+  let chosenCases = 0;
   try {
     for (const suite of wanted) {
       throwIfAborted(signal);
-      const plans = (await suite.plan(settings)).filter(({ name }) => name.includes(resolved.filter ?? ''));
+      const all = await suite.plan(settings);
+      const plans = all.filter(({ name }) => name.includes(resolved.filter ?? ''));
+      names.push(...all.map(({ name }) => name));
+      chosenCases += plans.length;
       const hosts = new HostPool();
       try {
         for (const [index, plan] of plans.entries()) {
@@ -168,6 +175,7 @@ export async function runBench(options?: BenchOptions): Promise<BenchReport> {
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+  refuseEmpty(resolved.filter, names, chosenCases);
   const { smoke, seconds, minSamples, sampleMs, threads, model, images, peers } = settings;
   const told = { smoke, seconds, minSamples, sampleMs, threads, model, images, peers };
   return { machine: describe(), settings: told, results, ratios, absent };

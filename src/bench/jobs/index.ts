@@ -6,6 +6,7 @@ import { eventLoopJob } from './event-loop.js';
 import { constantJob, limitJob, referenceLoopJob } from './limits.js';
 import { embedImagesJob, embedTextsJob, memoryJob, startJob, tokenizeJob } from './model.js';
 import { denseJob, topKFileJob, topKJob, topKMemoryJob } from './similarity.js';
+import { modelTowerJob } from './model-tower.js';
 import { textTowerJob } from './text-tower.js';
 
 /** What a Diptych host can be asked to do, by name. */
@@ -19,6 +20,7 @@ export const jobs: Readonly<Record<string, JobFactory>> = {
   'event-loop': eventLoopJob,
   limit: limitJob,
   memory: memoryJob,
+  'model-tower': modelTowerJob,
   preprocess: preprocessJob,
   'reference-loop': referenceLoopJob,
   resize: resizeJob,

@@ -1,4 +1,5 @@
 import { ownPhotos, photos } from '../data.js';
+import { benchModel, modelName, withTower } from '../model.js';
 import { makeUnitRows } from '../data.js';
 import { textFile, visionFile, visionFolder } from '../towers.js';
 import { join } from 'node:path';
@@ -37,7 +38,8 @@ async function towerCase(
   files: readonly string[],
   settings: BenchSettings,
 ): Promise<CasePlan> {
-  const { scratch, smoke, threads } = settings;
+  const { images, scratch, smoke, threads } = settings;
+  const what = images === null ? 'JPEGs' : 'photos';
   const encoder = bound === 'encoder-bound';
   const batch = encoder ? BATCH : QUICK_BATCH;
   const folder = await visionFolder(scratch, encoder ? 'vit-b32' : 'trivial', smoke);
@@ -78,7 +80,7 @@ async function towerCase(
   ];
   return {
     suite: 'embed',
-    name: `${bound}: ${encoder ? 'ViT-B/32 (random weights)' : 'a trivial tower'}, ${String(files.length)} JPEGs, ${String(threads)} threads`,
+    name: `${bound}: ${encoder ? 'ViT-B/32 (random weights)' : 'a trivial tower'}, ${String(files.length)} ${what}, ${String(threads)} threads`,
     unit: 'images/s',
     quantity: 'rate',
     work: files.length,
@@ -149,8 +151,10 @@ async function captionCase({ scratch, smoke, threads }: BenchSettings): Promise<
 }
 
 /** The bundled model, or the user's own. */
-function modelCases(files: readonly string[], { model, threads, smoke }: BenchSettings): CasePlan[] {
-  const name = model ?? 'diptych-mini';
+async function modelCases(files: readonly string[], settings: BenchSettings): Promise<CasePlan[]> {
+  const { threads, smoke } = settings;
+  const name = modelName(settings);
+  const description = await benchModel(settings);
   const short = Array.from({ length: smoke ? 4 : 64 }, (_, i) => `a photo of number ${String(i)}`);
   const long = short.map(
     (caption) => `${caption}, ${'which goes on and on about what can be seen in it '.repeat(12)}`,
@@ -161,15 +165,15 @@ function modelCases(files: readonly string[], { model, threads, smoke }: BenchSe
   });
   const base = { suite: 'embed', quantity: 'rate', check: null, limits: [] } as const;
   return [
-    {
+    withTower(description, 'image', {
       ...base,
       name: `${name}: images, ${String(threads)} threads`,
       unit: 'images/s',
       work: files.length,
       subjects: [own('diptych', 'own', 'embed-images', { model: name, files, batch: BATCH }, threads)],
       bars: [],
-    },
-    {
+    }),
+    withTower(description, 'text', {
       ...base,
       name: `${name}: texts, ${String(threads)} threads`,
       unit: 'texts/s',
@@ -183,7 +187,7 @@ function modelCases(files: readonly string[], { model, threads, smoke }: BenchSe
           quantity: 'rate',
         },
       ],
-    },
+    }),
   ];
 }
 
@@ -192,7 +196,9 @@ async function plan(settings: BenchSettings): Promise<readonly CasePlan[]> {
   const { files: source, leftOut } =
     images === null ? { files: photos('500x375'), leftOut: [] } : await ownPhotos(images);
   const files = repeated(source, smoke ? 8 : 64);
-  const own = modelCases(files, settings).map((one, index) => (index === 0 ? { ...one, leftOut } : one));
+  const own = (await modelCases(files, settings)).map((one, index) =>
+    index === 0 ? { ...one, leftOut: [...leftOut, ...(one.leftOut ?? [])] } : one,
+  );
   if (model !== null) return own;
   return [
     await towerCase('encoder-bound', repeated(source, smoke ? 8 : 32), settings),

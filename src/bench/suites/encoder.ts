@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { limitSubject } from '../limits.js';
 import { makeUnitRows } from '../data.js';
 import { textFile, visionTower } from '../towers.js';
+import { modelTowerCases } from './model-towers.js';
 import type { BenchSettings, CasePlan, Params, SubjectPlan, Suite } from '../types.js';
 
 /** GFLOP (2 x multiply-add) of one item: open_clip's model profile. */
@@ -182,16 +183,46 @@ async function textCase(file: string, settings: BenchSettings): Promise<CasePlan
   };
 }
 
+/** ViT-B/32 beside another tower: what CLIP's smallest costs on the same machine. */
+async function vitBeside(
+  file: string,
+  { scratch }: BenchSettings,
+): Promise<(batch: number, threads: number) => SubjectPlan[]> {
+  const batches = [1, 2, 8];
+  const data = new Map(
+    await Promise.all(batches.map(async (batch) => [batch, await pixels(scratch, batch)] as const)),
+  );
+  return (batch, threads) => [
+    {
+      ...own(
+        'ViT-B/32 (random weights), fp32',
+        {
+          file,
+          input: 'pixel_values',
+          output: 'image_embeds',
+          dtype: 'float32',
+          shape: [batch, 3, 224, 224],
+          data: data.get(batch) ?? '',
+        },
+        threads,
+      ),
+      expect: 'skip',
+    },
+  ];
+}
+
 async function plan(settings: BenchSettings): Promise<readonly CasePlan[]> {
   const { scratch, smoke, threads } = settings;
   const file = await visionTower(scratch, 'fp32', smoke);
+  const towers = await modelTowerCases(settings, await vitBeside(file, settings));
+  if (settings.model !== null) return towers;
   const cases: CasePlan[] = [];
   const batches = smoke ? [2] : [1, 8, 32];
   for (const batch of batches) cases.push(await visionCase(file, batch, settings, 1));
   if (threads > 1) cases.push(await visionCase(file, smoke ? 2 : 8, settings, threads));
   cases.push(await precisionCase(file, settings));
   cases.push(await textCase(await textFile(scratch, smoke), settings));
-  return cases;
+  return [...cases, ...towers];
 }
 
 /** The towers alone, on ready tensors. */

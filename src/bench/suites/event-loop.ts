@@ -3,18 +3,19 @@ import { join } from 'node:path';
 import { photos } from '../data.js';
 import { smallImages } from '../small-images.js';
 import { allowed } from '../limits.js';
+import { benchModel, modelName, withTower } from '../model.js';
 import type { BenchSettings, CasePlan, Suite } from '../types.js';
 
 /** The event loop may be held for this long (issue: "no gap over 20 ms"). */
 const MOST_MS = 20;
 
-function loopCase(
+async function loopCase(
   what: string,
   params: Readonly<Record<string, unknown>>,
-  { model }: BenchSettings,
-): CasePlan {
-  const name = model ?? 'diptych-mini';
-  return {
+  settings: BenchSettings,
+): Promise<CasePlan> {
+  const name = modelName(settings);
+  return withTower(await benchModel(settings), params['kind'] === 'texts' ? 'text' : 'image', {
     suite: 'event-loop',
     name: `longest turn over ${what}, ${name}`,
     unit: 'ms',
@@ -43,7 +44,7 @@ function loopCase(
     ],
     limits: [],
     maxSamples: 5,
-  };
+  });
 }
 
 /** How long the main thread is held while it embeds. */
@@ -62,18 +63,18 @@ export const eventLoopSuite: Suite = {
     await mkdir(folder, { recursive: true });
     const rows = settings.smoke ? 16 : 2000;
     const small = await smallImages(folder, rows);
-    const run = (input: string, format: 'npy' | 'parquet' | 'jsonl'): CasePlan =>
+    const run = (input: string, format: 'npy' | 'parquet' | 'jsonl'): Promise<CasePlan> =>
       loopCase(
         `embed of ${String(rows)} images of a .${input.split('.').at(-1) ?? ''} to ${format}`,
         { kind: 'run', inputs: [input], format, scratch: folder },
         settings,
       );
-    return [
+    return Promise.all([
       loopCase(`${String(count)} images`, { kind: 'images', inputs: images }, settings),
       loopCase(`${String(texts.length)} texts`, { kind: 'texts', inputs: texts }, settings),
       run(small.tar, 'npy'),
       run(small.parquet, 'parquet'),
       run(small.jsonl, 'jsonl'),
-    ];
+    ]);
   },
 };

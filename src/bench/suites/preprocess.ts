@@ -200,7 +200,10 @@ async function plan({ images, scratch, threads, smoke }: BenchSettings): Promise
     const { files, leftOut } = await ownPhotos(images);
     const name = `your photos (${String(files.length)})`;
     const many = files.length < BATCH ? batch(files) : files;
-    return [{ ...jpegCase(name, many, { ...SMALL, small: false }, threads), leftOut }];
+    const plan = jpegCase(name, many, { ...SMALL, small: false }, threads);
+    // What the project holds itself to is about its own photos.
+    const bars = plan.bars.map(({ text, of, over, quantity }) => ({ text, of, over, quantity }));
+    return [{ ...plan, bars, leftOut }];
   }
   const [large, png] = await Promise.all([smoke ? null : largePhoto(scratch), pngPhoto(scratch)]);
   const medium = photos('640x480');

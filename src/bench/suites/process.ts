@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { photos } from '../data.js';
+import { benchModel, modelName, towerMissing, withTower } from '../model.js';
 import type { BenchSettings, CasePlan, SubjectPlan, Suite } from '../types.js';
 
-function started(name: string, what: string, { model, scratch }: BenchSettings): SubjectPlan {
+function started(name: string, what: string, settings: BenchSettings): SubjectPlan {
   return {
     name,
     role: what === 'node' ? 'limit' : 'own',
@@ -10,9 +11,9 @@ function started(name: string, what: string, { model, scratch }: BenchSettings):
     job: 'start',
     params: {
       what,
-      model: model ?? 'diptych-mini',
+      model: modelName(settings),
       file: photos('500x375')[0] ?? '',
-      out: join(scratch, 'started'),
+      out: join(settings.scratch, 'started'),
     },
     expect: 'skip',
   };
@@ -22,25 +23,29 @@ function started(name: string, what: string, { model, scratch }: BenchSettings):
 export const startSuite: Suite = {
   name: 'start',
   title: 'Start-up',
-  plan: (settings) => {
-    const name = settings.model ?? 'diptych-mini';
+  plan: async (settings) => {
+    const missing = towerMissing(await benchModel(settings), 'image');
+    const embedding = [
+      started('first embedding', 'embed', settings),
+      started('diptych embed, one photo to files', 'command', settings),
+    ];
     const only: CasePlan = {
       suite: 'start',
-      name: `a process, warm disk, ${name}`,
+      name: `a process, warm disk, ${modelName(settings)}`,
       unit: 's',
       quantity: 'seconds',
       work: 1,
       subjects: [
         started('Node.js alone', 'node', settings),
         started('import', 'import', settings),
-        started('first embedding', 'embed', settings),
-        started('diptych embed, one photo to files', 'command', settings),
+        ...(missing === null ? embedding : []),
       ],
       check: null,
       bars: [],
       limits: [],
+      leftOut: missing === null ? [] : embedding.map(({ name }) => ({ subject: name, reason: missing })),
     };
-    return Promise.resolve([only]);
+    return [only];
   },
 };
 
@@ -48,12 +53,14 @@ export const startSuite: Suite = {
 export const memorySuite: Suite = {
   name: 'memory',
   title: 'Memory',
-  plan: ({ model, smoke, threads }) => {
+  plan: async (settings) => {
+    const { smoke, threads } = settings;
+    const model = modelName(settings);
     const files = photos('500x375');
     const rounds = smoke ? 4 : 500;
     const only: CasePlan = {
       suite: 'memory',
-      name: `growth over ${String(rounds * files.length)} images, ${model ?? 'diptych-mini'}`,
+      name: `growth over ${String(rounds * files.length)} images, ${model}`,
       unit: 'MiB',
       quantity: 'value',
       work: 1,
@@ -63,7 +70,7 @@ export const memorySuite: Suite = {
           role: 'own',
           host: { kind: 'diptych', threads },
           job: 'memory',
-          params: { model: model ?? 'diptych-mini', files, threads, rounds },
+          params: { model, files, threads, rounds },
           expect: 'skip',
         },
       ],
@@ -72,6 +79,6 @@ export const memorySuite: Suite = {
       limits: [],
       maxSamples: 1,
     };
-    return Promise.resolve([only]);
+    return [withTower(await benchModel(settings), 'image', only)];
   },
 };

@@ -1,4 +1,5 @@
 import { captions, tokenizerKinds, type TokenizerKind } from '../captions.js';
+import { benchModel, modelName, withTower } from '../model.js';
 import type { BenchSettings, CasePlan, Suite } from '../types.js';
 
 const COUNT = 10_000;
@@ -61,24 +62,23 @@ function kindCase(kind: TokenizerKind, { smoke }: BenchSettings): CasePlan {
 }
 
 /** The bundled model's tokenizer, or the user's. */
-function modelCase({ model, smoke }: BenchSettings): CasePlan {
-  const name = model ?? 'diptych-mini';
-  const count = smoke ? SMOKE : COUNT;
+async function modelCase(settings: BenchSettings): Promise<CasePlan> {
+  const name = modelName(settings);
+  const count = settings.smoke ? SMOKE : COUNT;
   const [kind] = tokenizerKinds();
   const texts =
     kind === undefined
       ? Array.from({ length: count }, (_, i) => `a photo of number ${String(i)}, seen from above`)
       : captions(kind, count);
-  return alone(name, name, texts);
+  return withTower(await benchModel(settings), 'text', alone(name, name, texts));
 }
 
 /** Texts to ids. */
 export const tokenizeSuite: Suite = {
   name: 'tokenize',
   title: 'Tokenize',
-  plan: (settings) =>
-    Promise.resolve([
-      ...(settings.model === null ? tokenizerKinds().map((kind) => kindCase(kind, settings)) : []),
-      modelCase(settings),
-    ]),
+  plan: async (settings) => [
+    ...(settings.model === null ? tokenizerKinds().map((kind) => kindCase(kind, settings)) : []),
+    await modelCase(settings),
+  ],
 };

@@ -1,5 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
@@ -39,7 +47,55 @@ describe('diptych bench --smoke', () => {
     }
   }, 300_000);
 
-  test('a wrong suite is wrong usage, with the near name', () => {
+  test('wrong suites, models, folders and filters are told at once', () => {
     expect(() => bench(['preproces'])).toThrow(/did you mean preprocess/);
+    expect(() => bench(['embed', '--model', 'no/such/folder/'])).toThrow(/MODEL_NOT_FOUND/);
+    expect(() => bench(['preprocess', '--images', 'no/such/folder'])).toThrow(
+      /INPUT_NOT_FOUND.*no such folder/,
+    );
+    expect(() => bench(['machine', '--filter', 'nothing of the kind'])).toThrow(/BAD_OPTION.*fp32/);
   });
+
+  test("a user's model without a text tower, and photos of which one is broken", () => {
+    const folder = mkdtempSync(join(tmpdir(), 'diptych-bench-test-'));
+    try {
+      const [model, images] = [join(folder, 'image-only'), join(folder, 'photos')];
+      const mini = join(packageRoot, 'models', 'diptych-mini');
+      mkdirSync(join(model, 'onnx'), { recursive: true });
+      for (const name of readdirSync(mini).filter((one) => one !== 'onnx'))
+        symlinkSync(join(mini, name), join(model, name));
+      for (const name of readdirSync(join(mini, 'onnx')).filter((one) => one.startsWith('vision')))
+        symlinkSync(join(mini, 'onnx', name), join(model, 'onnx', name));
+      mkdirSync(images);
+      const photo = readFileSync(join(packageRoot, 'bench', 'data', 'coffee-640x480.jpg'));
+      writeFileSync(join(images, 'broken.jpg'), photo.subarray(0, 2000));
+      writeFileSync(join(images, 'whole.jpg'), photo);
+      const flags = [
+        '--smoke',
+        '--no-peers',
+        '--quiet',
+        '--json',
+        '--threads',
+        '2',
+        '--model',
+        model,
+        '--images',
+        images,
+      ];
+      const text = bench(['tokenize', 'encoder', 'embed', ...flags]);
+      const { results, absent } = parseReport(text, 'standard output');
+      const measured = results.filter(({ role }) => role === 'own');
+      expect(measured.map(({ suite }) => suite)).toContain('encoder');
+      expect(measured.map((one) => one.case)).toContain(`${model}: images, 2 threads`);
+      expect(absent.filter(({ kind }) => kind === 'failed')).toEqual([]);
+      expect(absent.map(({ suite, reason }) => `${suite}: ${reason}`)).toEqual([
+        'tokenize: this model has no text tower',
+        'encoder: this model has no text tower',
+        expect.stringMatching(/^embed: IMAGE_TRUNCATED: /),
+        'embed: this model has no text tower',
+      ]);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }, 120_000);
 });
