@@ -43,6 +43,8 @@ export interface CompareReport {
   readonly regressions: number;
   /** The smallest change that these runs can show: the threshold, or what the machine's noise hides. */
   readonly resolution: number;
+  /** The machine's own speed in the new run over that in the old one, by the reference loops; null without them. */
+  readonly drift: number | null;
 }
 
 /** Stages of our own that other figures are held against: a change of theirs is ours. */
@@ -53,6 +55,17 @@ const isOwn = ({ role, subject }: BenchResult): boolean =>
 
 /** A change has to be this many standard deviations of a repeat of the same commit, on top of its own interval. */
 const DEVIATIONS = 1.5;
+
+/**
+ * Where the machine itself was slower, work that waits for memory slows down more than the reference loop, and other
+ * work less: by up to this share of what the loop did (of its logarithm).
+ */
+const ELASTICITY = 0.5;
+
+/** What a change has to pass where the machine's own speed changed by `drift` (a factor; 1: not at all). */
+function leastChange(resolution: number, drift: number): number {
+  return 1 - (1 - resolution) * Math.exp(-ELASTICITY * Math.abs(Math.log(drift)));
+}
 
 type Judged = Pick<Comparison, 'speed' | 'corrected' | 'interval' | 'change'>;
 
@@ -185,6 +198,10 @@ export function compareReports(
   const noise = repeatNoise(then, now, pairs);
   const hidden = noise === null ? (busy ? usualChange(pairs) : 0) : 1 - Math.exp(-DEVIATIONS * noise);
   const resolution = Math.max(threshold, hidden);
+  const drifts = pairs.flatMap(([one, later]) => {
+    const [before, after] = [then.loop(one), now.loop(later)];
+    return before === undefined || after === undefined ? [] : [after / before];
+  });
   const comparisons = pairs.map((pair): Comparison => {
     const [one, later] = pair;
     const work = busy ? workChange(pair) : null;
@@ -192,7 +209,14 @@ export function compareReports(
     const judged =
       before === undefined || after === undefined
         ? judgeAlone(pair, driftOf(then, now, one), work, resolution, threshold)
-        : judgeRelative(pair, before, after, work, resolution, threshold);
+        : judgeRelative(
+            pair,
+            before,
+            after,
+            work,
+            leastChange(resolution, (now.loop(later) ?? 1) / (then.loop(one) ?? 1)),
+            threshold,
+          );
     return { suite: one.suite, case: one.case, subject: one.subject, ...judged };
   });
   const warnings = warningsOf(old, fresh);
@@ -204,5 +228,6 @@ export function compareReports(
     warnings,
     regressions: comparisons.filter((one) => one.change === 'slower').length,
     resolution,
+    drift: drifts.length === 0 ? null : median(drifts),
   };
 }

@@ -144,7 +144,7 @@ async function fill(files: readonly string[], flags: FillFlags): Promise<void> {
 }
 
 function printComparison(report: CompareReport): void {
-  const { comparisons, onlyOld, onlyNew, warnings, regressions, resolution } = report;
+  const { comparisons, onlyOld, onlyNew, warnings, regressions, resolution, drift } = report;
   for (const warning of warnings) say(`warning: ${warning}`);
   for (const one of comparisons) {
     if (one.change === 'same') continue;
@@ -165,6 +165,11 @@ function printComparison(report: CompareReport): void {
   process.stdout.write(
     `${String(comparisons.length)} compared: ${String(same)} unchanged, ${String(faster)} faster, ${String(regressions)} slower\n`,
   );
+  if (drift !== null && Math.abs(Math.log(drift)) > FINE) {
+    process.stdout.write(
+      `the machine itself ran at ${ratio(drift)} of its old speed: a change has to be larger than that explains\n`,
+    );
+  }
   process.stdout.write(
     `changes below ${(100 * resolution).toFixed(0)} % cannot be told from this machine's noise in these runs` +
       `${resolution > FINE ? '; more --seconds tell smaller ones' : ''}\n`,

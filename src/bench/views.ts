@@ -28,6 +28,12 @@ export class Run {
     );
   }
 
+  /** How fast the machine itself was in a case: the median of its reference loop. Undefined where it has none. */
+  loop(result: BenchResult): number | undefined {
+    const loop = this.#loops.get(caseKey(result));
+    return loop === undefined || loop.length === 0 ? undefined : median(loop);
+  }
+
   /**
    * Speeds as logarithms, each over that of the reference loop of its round, so that what the machine itself did falls
    * out. Undefined where the run has no such loop (it is older), or the subject too few samples to say anything.

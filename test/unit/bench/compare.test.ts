@@ -158,6 +158,38 @@ describe('compare', () => {
     ]);
   });
 
+  test('a machine in another state: what waits for memory may change more than the loop, real changes still show', () => {
+    const run = (state: number, memory: number, slowed: number): BenchReport => {
+      const random = randomGenerator(Math.round(1e6 * state * memory * slowed));
+      const values = (speed: number): number[] =>
+        Array.from({ length: 20 }, () => speed * (1 + (random() + random() - 1) * 0.02));
+      const results = Array.from({ length: 8 }, (_, index) => [
+        {
+          ...result(
+            'diptych',
+            'own',
+            values(100 * state * (index === 0 ? memory : 1) * (index === 1 ? slowed : 1)),
+          ),
+          case: `case ${String(index)}`,
+        },
+        { ...result('reference loop', 'control', values(400 * state)), case: `case ${String(index)}` },
+      ]);
+      return { machine, settings, results: results.flat(), ratios: [], absent: [] };
+    };
+    const told = (state: number, memory: number, slowed: number): string[] => {
+      const found = compareReports(run(1, 1, 1), run(state, memory, slowed), { threshold: 0.05 });
+      expect(found.drift).toBeCloseTo(state, 1);
+      return found.comparisons
+        .filter((one) => one.change !== 'same')
+        .map((one) => `${one.case} ${one.change}`);
+    };
+    expect(told(0.75, 0.88, 1)).toEqual([]);
+    expect(told(1.33, 1.12, 1)).toEqual([]);
+    expect(told(0.75, 1, 0.7)).toEqual(['case 1 slower']);
+    expect(told(1, 1, 0.9)).toEqual(['case 1 slower']);
+    expect(told(0.97, 1, 0.9)).toEqual(['case 1 slower']);
+  });
+
   test('other machines, other instruction sets and nothing in common are warned of', () => {
     const old = noisyRun(1, 1);
     const fresh = {

@@ -38,9 +38,12 @@ describe('figures of the pages', () => {
       for (const [, , inside] of text.matchAll(BLOCK)) expect(inside).toMatch(/\d/);
   });
 
-  test.each(pages)('$page says what its records say (bench fill --again, then prettier)', async ({ page, text }) => {
-    expect(plain(await refreshPage(text, join(packageRoot, page), packageRoot, load))).toBe(plain(text));
-  });
+  test.each(pages)(
+    '$page says what its records say (bench fill --again, then prettier)',
+    async ({ page, text }) => {
+      expect(plain(await refreshPage(text, join(packageRoot, page), packageRoot, load))).toBe(plain(text));
+    },
+  );
 });
 
 /** A number with a unit of speed, time, memory or share, or a comparison of speeds in words. */
