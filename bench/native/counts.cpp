@@ -153,19 +153,19 @@ void add_resize(std::vector<Kernel>& all) {
 
 struct TileWork {
   static constexpr std::size_t rows = 48;
-  // 64 floats; as parts there are half as many words again.
+  // 64 floats; as digits they are fewer.
   static constexpr std::size_t words = 64;
-  static constexpr std::size_t words_as_parts = similarity::words_of_parts(words);
+  static constexpr std::size_t words_as_digits = similarity::words_of_digits(words);
   static constexpr std::size_t queries = similarity::most_panels * similarity::panel_width;
   AlignedBuffer<float> row_data, panels, scale, offset, query_scale, out;
   AlignedBuffer<std::int32_t> sums;
   similarity::Block block{};
 
   TileWork() {
-    block.rows = reinterpret_cast<const std::byte*>(filled(row_data, rows * words_as_parts));
+    block.rows = reinterpret_cast<const std::byte*>(filled(row_data, rows * words));
     block.stride = words * 4;
     block.count = rows;
-    block.panels = reinterpret_cast<const std::byte*>(filled(panels, queries * words_as_parts));
+    block.panels = reinterpret_cast<const std::byte*>(filled(panels, queries * words));
     block.words = words;
     block.row_scale = filled(scale, rows);
     block.row_offset = filled(offset, rows);
@@ -199,7 +199,7 @@ std::vector<Kernel> kernels_here() {
   add_similarity(all, "fp32", similarity::fp32_variants());
   add_similarity(all, "int8", similarity::int8_variants());
   add_similarity(all, "bf16", similarity::bf16_variants());
-  add_similarity(all, "parts", similarity::parts_variants(), TileWork::words_as_parts);
+  add_similarity(all, "digits", similarity::digits_variants(), TileWork::words_as_digits);
   return all;
 }
 

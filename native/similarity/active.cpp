@@ -9,8 +9,8 @@ const ks::Variant& active_fp32() noexcept {
   return variant;
 }
 
-const ks::PartsVariant& active_parts() noexcept {
-  static const ks::PartsVariant& variant = kernels::active_variant(ks::parts_variants());
+const ks::DigitsVariant& active_digits() noexcept {
+  static const ks::DigitsVariant& variant = kernels::active_variant(ks::digits_variants());
   return variant;
 }
 

@@ -6,7 +6,7 @@
 namespace diptych::similarity {
 
 [[nodiscard]] const kernels::similarity::Variant& active_fp32() noexcept;
-[[nodiscard]] const kernels::similarity::PartsVariant& active_parts() noexcept;
+[[nodiscard]] const kernels::similarity::DigitsVariant& active_digits() noexcept;
 [[nodiscard]] const kernels::similarity::Variant& active_bf16() noexcept;
 [[nodiscard]] const kernels::similarity::Variant& active_int8() noexcept;
 [[nodiscard]] const kernels::similarity::RowVariant& active_rows() noexcept;

@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "base/aligned_buffer.hpp"
 #include "similarity/blocking.hpp"
 #include "similarity/codes.hpp"
 #include "similarity/exact.hpp"
@@ -53,32 +54,62 @@ std::vector<float> folded_scales(const PackedQueries& packed, double unit, std::
   return scales;
 }
 
+// A kernel's lines lie a whole row of the matrix apart, where they share a few sets of the caches. Of those
+// shorter than this, so many columns are made before they are written.
+constexpr std::size_t shortest_line = 64;
+constexpr std::size_t columns_at_once = 256;
+
+// A worker's buffers: its rows, and scores on their way to the matrix.
+struct DenseState {
+  ScanState scan;
+  base::AlignedBuffer<float> scores;
+};
+
+// What the kernel's values are to be before they are scores, where that was not folded into the scales.
+void finish_values(std::span<float> values, const ScanState& state, std::size_t first, bool cosine) {
+  const PackedQueries& packed = *state.packed;
+  for (std::size_t q = 0; q < values.size(); ++q) {
+    const double value =
+        (static_cast<double>(values[q]) + packed.shift(first + q)) * packed.factor(first + q) * state.unit;
+    values[q] = static_cast<float>(cosine ? std::clamp(value, -1.0, 1.0) : value) + 0.0f;
+  }
+}
+
 // One loaded chunk against all packed rows; `out` starts at the chunk's first row.
-Status dense_chunk(const ScanState& state, std::span<const std::byte> next, std::span<float> out,
+Status dense_chunk(DenseState& dense, std::span<const std::byte> next, std::span<float> out,
                    std::size_t columns, const Options& options) {
+  const ScanState& state = dense.scan;
   const PackedQueries& packed = *state.packed;
   const bool cosine = options.metric == Metric::cosine;
   const float limit = cosine ? 1.0f : std::numeric_limits<float>::infinity();
   const std::vector<float> folded =
       state.pass == Pass::int8 ? std::vector<float>{} : folded_scales(packed, state.unit, columns);
   auto block = state.rows.block();
-  for (std::size_t group = 0; group < packed.groups(); ++group) {
+  const bool direct = packed.width() >= shortest_line;
+  const std::size_t groups_at_once = direct ? 1 : columns_at_once / packed.width();
+  const std::size_t stride = direct ? columns : columns_at_once;
+  if (!direct && !dense.scores.reserve(block.count * stride)) {
+    return Status::fail(Code::out_of_memory, "not enough memory for a block of scores");
+  }
+  for (std::size_t group = 0; group < packed.groups();) {
     if (options.cancelled()) return Status::fail(Code::aborted, "the operation was aborted");
     const std::size_t first = group * packed.width();
-    const std::size_t count = std::min(packed.width(), columns - first);
-    block.panels = packed.panels(group);
-    block.panel_count = packed.panels_of(group);
-    block.query_scale = (folded.empty() ? packed.scale() : folded.data()) + first;
-    set_soon(block, packed, group, next);
-    packed.variant().dense(block, {out.data() + first, columns, count, -limit, limit});
-    if (!folded.empty()) continue;
+    const std::size_t end = std::min(packed.groups(), group + groups_at_once);
+    float* const scores = direct ? out.data() + first : dense.scores.data();
+    for (; group < end; ++group) {
+      const std::size_t from = group * packed.width();
+      block.panels = packed.panels(group);
+      block.panel_count = packed.panels_of(group);
+      block.query_scale = (folded.empty() ? packed.scale() : folded.data()) + from;
+      set_soon(block, packed, group, next);
+      packed.variant().dense(
+          block, {scores + (from - first), stride, std::min(packed.width(), columns - from), -limit, limit});
+    }
+    const std::size_t count = std::min(end * packed.width(), columns) - first;
     for (std::size_t j = 0; j < block.count; ++j) {
-      float* const line = out.data() + j * columns + first;
-      for (std::size_t q = 0; q < count; ++q) {
-        const double value =
-            (static_cast<double>(line[q]) + packed.shift(first + q)) * packed.factor(first + q) * state.unit;
-        line[q] = static_cast<float>(cosine ? std::clamp(value, -1.0, 1.0) : value) + 0.0f;
-      }
+      const std::span<float> line(scores + j * stride, count);
+      if (folded.empty()) finish_values(line, state, first, cosine);
+      if (!direct) std::ranges::copy(line, out.data() + j * columns + first);
     }
   }
   return Status::good();
@@ -104,17 +135,17 @@ Status dense(const Rows& a, const Rows& b, std::span<float> out, const Options& 
   if (Status status = passes.get(pass, &packed); !status.ok()) return status;
   const std::size_t chunk = rows_per_chunk(a.dim * sizeof(float));
   const std::size_t slabs = (a.rows + chunk - 1) / chunk;
-  std::vector<ScanState> states(worker_count(slabs, options));
+  std::vector<DenseState> states(worker_count(slabs, options));
   const Segment segment{a, 0, a_norms, {}, {}};
   return for_each_slab(slabs, options, [&](std::size_t worker, std::size_t slab) {
     const std::size_t first = slab * chunk;
-    ScanState& state = states[worker];
+    DenseState& state = states[worker];
     bool changed = false;
     const std::size_t count = std::min(chunk, a.rows - first);
     Status status =
-        load_chunk(state, passes, pass, segment, first, count, options.metric, Bound::none, changed);
+        load_chunk(state.scan, passes, pass, segment, first, count, options.metric, Bound::none, changed);
     if (!status.ok()) return status;
-    const auto next = state.rows.following(std::min(chunk, a.rows - first - count));
+    const auto next = state.scan.rows.following(std::min(chunk, a.rows - first - count));
     status = dense_chunk(state, next, out.subspan(first * b.rows), b.rows, options);
     if (status.ok() && finish) finish(out.subspan(first * b.rows, count * b.rows));
     return status;

@@ -42,10 +42,14 @@ double bf16_error(std::size_t dim) noexcept {
   return 2 * e + e * e + (1 + 3 * e) * gamma(static_cast<double>(dim) * (2 + 1.0 / 32) + 24);
 }
 
-double parts_error(std::size_t dim) noexcept {
-  // Left out: a1 b2, a2 b1 and a2 b2, where |a1| <= 2^-8 |a| and |a2| <= 2^-16 |a|.
-  constexpr double left_out = 0x1p-23 + 0x1p-32;
-  return left_out + (1 + 0x1p-6) * gamma(static_cast<double>(dim) * (6 + 1.0 / 32) + 24);
+double digits_error(std::size_t dim) noexcept {
+  const auto d = static_cast<double>(dim);
+  // A step in units of the length: 2^-22.99 at most.
+  constexpr double step = 1 / (static_cast<double>(kernels::similarity::most_steps) - 1);
+  const double off_by_a_step = 2 * std::sqrt(d) * step + 2 * d * step * step;
+  const double left_out = d * (0x1p23 + 0x1p14) * step * step;
+  const double high_digits = 1 + std::sqrt(d) * 0x1p-7;
+  return off_by_a_step + left_out + gamma(32) * high_digits * high_digits;
 }
 
 Status EncodedRows::settle_lengths(const Rows& rows, std::size_t first, std::size_t count,
@@ -54,6 +58,7 @@ Status EncodedRows::settle_lengths(const Rows& rows, std::size_t first, std::siz
   count_ = count;
   source_ = rows.at(first);
   source_stride_ = rows.stride();
+  ahead_ = 0;
   words_ = rows.dim;
   unit_ = 1;
   scale_.resize(count);
@@ -114,23 +119,30 @@ Status EncodedRows::encode_bf16(const Rows& rows, std::size_t first, std::size_t
   return Status::good();
 }
 
-Status EncodedRows::encode_parts(const Rows& rows, std::size_t first, std::size_t count,
-                                 std::span<const double> norms, Metric metric, Bound bound) {
+Status EncodedRows::encode_digits(const Rows& rows, std::size_t first, std::size_t count,
+                                  std::span<const double> norms, Metric metric, Bound bound,
+                                  std::size_t ahead) {
   if (Status status = settle_lengths(rows, first, count, norms, metric); !status.ok()) return status;
-  words_ = kernels::similarity::words_of_parts(rows.dim);
+  const std::byte* const next = source_ + count * source_stride_;
+  const std::size_t share = ahead * source_stride_ / std::max<std::size_t>(count, 1);
+  ahead_ = ahead;
+  words_ = kernels::similarity::words_of_digits(rows.dim);
   // One line more than the words: else the rows of a tile would share a few sets of the first-level cache.
   const std::size_t stride = words_ * 4 + 64;
-  if (!halves_.reserve(count * stride / 2)) {
+  if (!codes_.reserve(count * stride)) {
     return Status::fail(Code::out_of_memory, "not enough memory for a block of rows");
   }
   for (std::size_t j = 0; j < count; ++j) {
-    active_parts().split(reinterpret_cast<const float*>(rows_ + j * stride_), halves_.data() + j * stride / 2,
-                         rows.dim);
+    const auto* const from = reinterpret_cast<const float*>(rows_ + j * stride_);
+    // The sums are in units of 2^16 steps times steps.
+    const float step =
+        active_digits().split(from, codes_.data() + j * stride, rows.dim, {next + j * share, share});
+    scale_[j] *= step * 0x1p16f;
   }
-  rows_ = reinterpret_cast<const std::byte*>(halves_.data());
+  rows_ = reinterpret_cast<const std::byte*>(codes_.data());
   in_place_ = false;
   stride_ = stride;
-  set_radius(parts_error(rows.dim), flushed, bound);
+  set_radius(digits_error(rows.dim), underflow, bound);
   return Status::good();
 }
 
@@ -188,6 +200,7 @@ void EncodedRows::use_codes(const CodeView& codes, const PackedQueries& queries,
   in_place_ = true;
   source_ = rows_;
   source_stride_ = codes.stride;
+  ahead_ = 0;
   stride_ = codes.stride;
   words_ = codes.stride / 4;
   unit_ = 1;

@@ -1,6 +1,7 @@
 // A few hundred rows made ready for a first pass.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -21,8 +22,8 @@ namespace diptych::similarity {
 // The same for a bf16 score, in any order of summation.
 [[nodiscard]] double bf16_error(std::size_t dim) noexcept;
 
-// The same for a score made of parts, in any order of summation.
-[[nodiscard]] double parts_error(std::size_t dim) noexcept;
+// The same for a score made of digits, for a query and a row of any length.
+[[nodiscard]] double digits_error(std::size_t dim) noexcept;
 
 // Whether values carry their error bound upwards (for a filter that must not miss) or stand as they are.
 enum class Bound : bool { none, upper };
@@ -38,9 +39,10 @@ class EncodedRows {
   // The same for the bf16 pass, always in copies.
   [[nodiscard]] base::Status encode_bf16(const Rows& rows, std::size_t first, std::size_t count,
                                          std::span<const double> norms, Metric metric, Bound bound);
-  // The same for the pass of parts.
-  [[nodiscard]] base::Status encode_parts(const Rows& rows, std::size_t first, std::size_t count,
-                                          std::span<const double> norms, Metric metric, Bound bound);
+  // The same for the pass of digits. Of the rows that follow `ahead` are fetched meanwhile.
+  [[nodiscard]] base::Status encode_digits(const Rows& rows, std::size_t first, std::size_t count,
+                                           std::span<const double> norms, Metric metric, Bound bound,
+                                           std::size_t ahead);
   // For the int8 pass: codes made now, or those of a prepared corpus. `queries` are those to come.
   [[nodiscard]] base::Status encode_int8(const Rows& rows, std::size_t first, std::size_t count,
                                          std::span<const double> norms, Metric metric,
@@ -51,9 +53,9 @@ class EncodedRows {
   [[nodiscard]] kernels::similarity::Block block() const noexcept;
   // Whether the kernel reads the rows (or codes) where they lie.
   [[nodiscard]] bool in_place() const noexcept { return in_place_; }
-  // Where the next `rows` rows lie that will be encoded, to be fetched ahead.
+  // Where the next `rows` rows lie that will be encoded, to be fetched ahead: those that are not already.
   [[nodiscard]] std::span<const std::byte> following(std::size_t rows) const noexcept {
-    return {source_ + count_ * source_stride_, rows * source_stride_};
+    return {source_ + (count_ + ahead_) * source_stride_, (rows - std::min(rows, ahead_)) * source_stride_};
   }
   [[nodiscard]] double radius(std::size_t row) const noexcept { return radius_[row]; }
   // Scores are to be multiplied by this power of two: 1 unless metric is dot and a row's length is extreme.
@@ -72,6 +74,7 @@ class EncodedRows {
   bool in_place_ = false;
   const std::byte* source_ = nullptr;
   std::size_t source_stride_ = 0;
+  std::size_t ahead_ = 0;
   std::size_t count_ = 0;
   std::size_t stride_ = 0;
   std::size_t words_ = 0;

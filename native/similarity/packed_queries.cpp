@@ -13,8 +13,8 @@ namespace diptych::similarity {
 
 using base::Code;
 using base::Status;
+using kernels::similarity::DigitsVariant;
 using kernels::similarity::panel_width;
-using kernels::similarity::PartsVariant;
 using kernels::similarity::Variant;
 
 namespace {
@@ -139,22 +139,23 @@ Status PackedQueries::pack_bf16(const Variant& variant, const Source& source) {
   });
 }
 
-Status PackedQueries::pack_parts(const PartsVariant& variant, const Source& source) {
+Status PackedQueries::pack_digits(const DigitsVariant& variant, const Source& source) {
   const std::size_t dim = source.rows.dim;
-  const std::size_t words = kernels::similarity::words_of_parts(dim);
+  const std::size_t words = kernels::similarity::words_of_digits(dim);
   if (Status status = reserve(variant, source.count, words); !status.ok()) return status;
   const std::size_t panels = (count_ + panel_width - 1) / panel_width;
   return for_each_slab(panels, source.options, [&](std::size_t, std::size_t panel) {
     std::vector<float> scaled(dim);
-    std::vector<float> parts(panel_width * words);
+    std::vector<float> digits(panel_width * words);
     const std::size_t first = panel * panel_width;
     const std::size_t count = std::min(count_ - first, panel_width);
     for (std::size_t i = 0; i < count; ++i) {
       std::ranges::fill(scaled, 0.0f);
       scale_to(source, first + i, scaled.data());
-      variant.split(scaled.data(), reinterpret_cast<std::uint16_t*>(parts.data() + i * words), dim);
+      auto* const to = reinterpret_cast<std::int8_t*>(digits.data() + i * words);
+      scale_[first + i] = variant.split(scaled.data(), to, dim, {});
     }
-    turn(first, count, parts.data());
+    turn(first, count, digits.data());
     return Status::good();
   });
 }

@@ -32,9 +32,9 @@ class PackedQueries {
                                        bool plainly);
   // The same values, each rounded to bfloat16.
   [[nodiscard]] base::Status pack_bf16(const kernels::similarity::Variant& variant, const Source& source);
-  // The same values, each in three parts.
-  [[nodiscard]] base::Status pack_parts(const kernels::similarity::PartsVariant& variant,
-                                        const Source& source);
+  // The same values, each in three digits.
+  [[nodiscard]] base::Status pack_digits(const kernels::similarity::DigitsVariant& variant,
+                                         const Source& source);
   // Codes of x / |x| - centre; factor 1 for cosine, |x| for dot.
   [[nodiscard]] base::Status pack_int8(const kernels::similarity::Variant& variant, const Source& source,
                                        std::span<const float> centre);

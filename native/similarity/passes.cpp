@@ -13,14 +13,15 @@ constexpr std::size_t worth_halving = 32;
 
 // Splitting the rows costs as much as tens of queries in fp32 do: below so many there is little to gain (none
 // at 64, measured); so few values leave tiles empty.
-constexpr std::size_t worth_splitting = 128;
+constexpr std::size_t worth_splitting = 48;
 constexpr std::size_t least_split_dim = 64;
 
 }  // namespace
 
 Pass fp32_pass(std::size_t queries, std::size_t dim) noexcept {
-  const bool fast = active_parts().family == kernels::Family::amx;
-  return fast && queries >= worth_splitting && dim >= least_split_dim ? Pass::parts : Pass::fp32;
+  const bool fast = active_digits().family == kernels::Family::amx;
+  const bool fits = dim >= least_split_dim && dim <= kernels::similarity::most_digits_dim;
+  return fast && fits && queries >= worth_splitting ? Pass::digits : Pass::fp32;
 }
 
 Pass choose_pass(Precision precision, std::size_t queries, std::size_t dim, bool prepared) noexcept {
@@ -68,8 +69,8 @@ Status Passes::pack(Pass pass, PackedQueries& packed) const {
       return packed.pack_fp32(active_fp32(), source, few());
     case Pass::bf16:
       return packed.pack_bf16(active_bf16(), source);
-    case Pass::parts:
-      return packed.pack_parts(active_parts(), source);
+    case Pass::digits:
+      return packed.pack_digits(active_digits(), source);
     case Pass::int8:
       return packed.pack_int8(active_int8(), source, centre_);
   }

@@ -15,15 +15,16 @@
 
 namespace diptych::similarity {
 
-// parts: fp32 made of products of bfloat16.
-enum class Pass : std::uint8_t { fp32, bf16, int8, parts };
+// digits: fp32 made of products of int8.
+enum class Pass : std::uint8_t { fp32, bf16, int8, digits };
 
 // fp32, bf16 and int8 as asked. exact: int8 where the CPU multiplies int8 much faster than floats and the
 // codes are there already or pay for being made; else fp32.
 [[nodiscard]] Pass choose_pass(Precision precision, std::size_t queries, std::size_t dim,
                                bool prepared) noexcept;
 
-// What fp32 means to a whole call of so many queries: parts where the CPU multiplies those faster, else fp32.
+// What fp32 means to a whole call of so many queries: digits where the CPU multiplies those faster, else
+// fp32.
 [[nodiscard]] Pass fp32_pass(std::size_t queries, std::size_t dim) noexcept;
 
 // A range of queries, packed for each pass when it is first wanted; any thread may ask.

@@ -10,6 +10,9 @@ namespace diptych::similarity {
 using base::Code;
 using base::Status;
 
+// Products with so many take longer than memory takes to bring the rows.
+constexpr std::size_t many_queries = 256;
+
 float threshold_for(const ScanState& state, std::size_t query, double least) noexcept {
   return round_down(least / (state.packed->factor(query) * state.unit) - state.packed->shift(query));
 }
@@ -33,8 +36,10 @@ Status load_chunk(ScanState& state, Passes& passes, Pass wanted, const Segment& 
     case Pass::bf16:
       status = state.rows.encode_bf16(segment.rows, first, count, segment.norms, metric, bound);
       break;
-    case Pass::parts:
-      status = state.rows.encode_parts(segment.rows, first, count, segment.norms, metric, bound);
+    case Pass::digits:
+      // Rows come from memory all the time: few queries leave the products too short for that.
+      status = state.rows.encode_digits(segment.rows, first, count, segment.norms, metric, bound,
+                                        packed->count() < many_queries ? count / 2 : 0);
       break;
     case Pass::int8:
       if (segment.prepared()) {

@@ -1,10 +1,11 @@
-// Kernels that work on single rows: splitting into parts, dots, lengths, codes, halves, and few queries at
+// Kernels that work on single rows: splitting into digits, dots, lengths, codes, halves, and few queries at
 // once.
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "harness.hpp"
@@ -25,27 +26,34 @@ std::vector<float> values(test::Random& random, std::size_t count, int spread = 
   return x;
 }
 
-// Nothing is lost of a float's 24 bits, and every variant splits alike.
-void splits(const PartsVariant& variant) {
+// Digits make a value but for one step of its row, and every variant splits alike.
+void splits(const DigitsVariant& variant) {
   if (!kernels::detected().contains(variant.needs)) return test::skip("this CPU cannot run it");
+  const DigitsVariant& like = digits_variants().back();
   test::Random random(3);
-  for (std::size_t d = 1; d < 130; ++d) {
-    std::vector<float> x = values(random, d, 80);
-    x[d / 2] = d % 2 == 0 ? 0.0f : 0x1p-130f;
-    const std::size_t padded = words_of_parts(d) * 2;
-    std::vector<std::uint16_t> parts(padded, 7);
-    std::vector<std::uint16_t> expected(padded, 9);
-    variant.split(x.data(), parts.data(), d);
-    parts_variants().back().split(x.data(), expected.data(), d);
-    CHECK(parts == expected);
-    for (std::size_t k = 0; k < padded / parts_of_a_float; ++k) {
-      double sum = 0;
-      for (std::size_t part = 0; part < parts_of_a_float; ++part) {
-        const std::size_t at = (k / part_width * parts_of_a_float + part) * part_width + k % part_width;
-        sum += static_cast<double>(std::bit_cast<float>(std::uint32_t{parts[at]} << 16));
+  for (std::size_t d = 1; d < 200; ++d) {
+    // All of one size; of sizes 2^20 apart; as good as nothing; nothing.
+    for (const auto& [spread, factor] : {std::pair{0, 1.0f}, {20, 1e30f}, {0, 0x1p-101f}, {0, 0.0f}}) {
+      std::vector<float> x = values(random, d, spread);
+      for (float& value : x) value *= factor;
+      x[d / 2] = -x[0];
+      const std::size_t padded = words_of_digits(d) * 4;
+      std::vector<std::int8_t> digits(padded, 7);
+      std::vector<std::int8_t> expected(padded, 9);
+      const float step = variant.split(x.data(), digits.data(), d, {});
+      CHECK_EQUAL(step, like.split(x.data(), expected.data(), d, {}));
+      CHECK(digits == expected);
+      CHECK_EQUAL(step == 0, factor < 1e-20f);
+      for (std::size_t k = 0; k < padded / digits_of_a_value; ++k) {
+        double steps = 0;
+        for (std::size_t digit = 0; digit < digits_of_a_value; ++digit) {
+          steps = steps * 256 +
+                  digits[(k / digit_width * digits_of_a_value + digit) * digit_width + k % digit_width];
+        }
+        const double value = k < d && step > 0 ? static_cast<double>(x[k]) : 0;
+        CHECK(std::abs(steps * static_cast<double>(step) - value) <=
+              (1 + 0x1p-20) * static_cast<double>(step) + std::abs(value) * 0x1p-22);
       }
-      const bool counts = k < d && std::abs(x[k]) >= std::numeric_limits<float>::min();
-      CHECK_EQUAL(sum, counts ? static_cast<double>(x[k]) : 0.0);
     }
   }
 }
@@ -167,8 +175,8 @@ const bool added = [] {
   const auto title = [](std::string_view what, std::string_view name) {
     return "similarity kernel " + std::string(what) + " " + std::string(name);
   };
-  for (const PartsVariant& variant : parts_variants()) {
-    test::add(title("parts", variant.name) + ": nothing is lost in splitting",
+  for (const DigitsVariant& variant : digits_variants()) {
+    test::add(title("digits", variant.name) + ": a value is the sum of its digits",
               [&variant] { splits(variant); });
   }
   for (const RowVariant& variant : row_variants()) {

@@ -161,7 +161,7 @@ TEST("similarity search: every pass's interval holds the true score") {
     CHECK(row_norms(rows.view(), "rows", norms, options).ok());
     CHECK(row_norms(queries.view(), "queries", query_norms, options).ok());
     const std::vector<float> centre = centre_of(rows.view(), Metric::cosine);
-    for (const Pass pass : {Pass::fp32, Pass::bf16, Pass::int8, Pass::parts}) {
+    for (const Pass pass : {Pass::fp32, Pass::bf16, Pass::int8, Pass::digits}) {
       Passes passes(asked, 0, count, query_norms, centre, options);
       ScanState state;
       bool changed = false;
@@ -191,10 +191,10 @@ TEST("similarity search: every pass's interval holds the true score") {
         }
       }
       // A bound that says nothing would pass the lines above.
-      const double loosest = pass == Pass::fp32    ? 1e-4
-                             : pass == Pass::parts ? 4e-4
-                             : pass == Pass::bf16  ? 0.04
-                                                   : 0.5;
+      const double loosest = pass == Pass::fp32     ? 1e-4
+                             : pass == Pass::digits ? 4e-4
+                             : pass == Pass::bf16   ? 0.04
+                                                    : 0.5;
       CHECK(widest < loosest);
     }
   }

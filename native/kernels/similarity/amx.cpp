@@ -1,132 +1,16 @@
-// int8, bf16 and parts by AMX: a tile of 16 rows x 64 bytes, in place, times a tile of 64 bytes x 16 queries,
-// which is what a panel is. Two row tiles by two panels keep four sums, so that each loaded tile is used
-// twice: 4 products of 16 cycles for 4 loads of 8. Parts take 24 products for 14 loads.
+// int8, bf16 and digits by AMX: a tile of 16 rows x 64 bytes, in place, times a tile of 64 bytes x 16
+// queries, which is what a panel is. Two row tiles by two panels keep four sums, so that each loaded tile is
+// used twice: 4 products of 16 cycles for 4 loads of 8. Digits have three sums for every pair of tiles, so
+// two row tiles by one panel fill the registers: 12 products for 14 loads, most of them from the first-level
+// cache.
 //
 // The sums are read back from memory by the vector units. To do that between the next block's products was
 // measured: a fifth slower.
-#include "kernels/simd/avx512.hpp"
+#include "kernels/similarity/amx-inl.hpp"
 #include "kernels/similarity/tables.hpp"
 
 namespace diptych::kernels::similarity {
 namespace {
-
-using simd::F16;
-
-constexpr std::size_t tile_rows = 16;
-constexpr std::size_t tile_bytes = 64;
-constexpr std::size_t block_rows = 2 * tile_rows;
-constexpr std::size_t block_queries = 2 * panel_width;
-
-// Tiles 0..3: sums of (row tile, panel); 4, 5: row tiles; 6, 7: panels.
-struct alignas(64) TileConfig {
-  std::uint8_t palette = 1;
-  std::uint8_t start_row = 0;
-  std::uint8_t reserved[14] = {};
-  std::uint16_t columns[16] = {};
-  std::uint8_t rows[16] = {};
-};
-
-// For `upper` rows in the first row tile and `lower` in the second; zero leaves the second's tiles unusable.
-void configure(std::size_t upper, std::size_t lower) noexcept {
-  TileConfig config;
-  for (int t = 0; t < 8; ++t) config.columns[t] = tile_bytes;
-  config.rows[0] = config.rows[1] = config.rows[4] = static_cast<std::uint8_t>(upper);
-  config.rows[2] = config.rows[3] = config.rows[5] = static_cast<std::uint8_t>(lower);
-  config.rows[6] = config.rows[7] = tile_rows;
-  if (lower == 0) config.columns[2] = config.columns[3] = config.columns[5] = 0;
-  // The intrinsic tells GCC of the first 8 bytes only: without this the other stores may be dropped.
-  __asm__ volatile("" : : "r"(&config) : "memory");
-  _tile_loadconfig(&config);
-}
-
-// Where the tiles of a block lie: rows `a` on (and 16 further down), panels `b` on (and the one beside).
-struct Operands {
-  const std::byte* a;
-  long a_stride;
-  const std::byte* b;
-  long b_stride;
-
-  template <bool Lower>
-  [[gnu::always_inline]] inline void load_rows(std::size_t offset) const noexcept {
-    _tile_loadd(4, a + offset, a_stride);
-    if constexpr (Lower) _tile_loadd(5, a + static_cast<long>(tile_rows) * a_stride + offset, a_stride);
-  }
-  template <bool Second>
-  [[gnu::always_inline]] inline void load_panels(long offset) const noexcept {
-    _tile_loadd(6, b + offset, b_stride);
-    if constexpr (Second) _tile_loadd(7, b + offset + panel_width * 4, b_stride);
-  }
-  [[gnu::always_inline]] inline void advance(long tiles) noexcept {
-    a += tiles * static_cast<long>(tile_bytes);
-    b += tiles * static_cast<long>(tile_rows) * b_stride;
-  }
-};
-
-template <bool Lower, bool Second>
-[[gnu::always_inline]] inline void multiply_bf16() noexcept {
-  _tile_dpbf16ps(0, 4, 6);
-  if constexpr (Second) _tile_dpbf16ps(1, 4, 7);
-  if constexpr (Lower) _tile_dpbf16ps(2, 5, 6);
-  if constexpr (Lower && Second) _tile_dpbf16ps(3, 5, 7);
-}
-
-// An Op's step multiplies `tiles` tiles of a row with as many of a panel.
-struct Int8 {
-  using Sum = std::int32_t;
-  static constexpr std::size_t tiles = 1;
-  static F16 load(const Sum* p) noexcept { return {_mm512_cvtepi32_ps(_mm512_load_si512(p))}; }
-  template <bool Lower, bool Second>
-  [[gnu::always_inline]] static inline void step(const Operands& at) noexcept {
-    at.load_rows<Lower>(0);
-    at.load_panels<Second>(0);
-    _tile_dpbssd(0, 4, 6);
-    if constexpr (Second) _tile_dpbssd(1, 4, 7);
-    if constexpr (Lower) _tile_dpbssd(2, 5, 6);
-    if constexpr (Lower && Second) _tile_dpbssd(3, 5, 7);
-  }
-};
-
-struct Bf16 {
-  using Sum = float;
-  static constexpr std::size_t tiles = 1;
-  static F16 load(const Sum* p) noexcept { return F16::load(p); }
-  template <bool Lower, bool Second>
-  [[gnu::always_inline]] static inline void step(const Operands& at) noexcept {
-    at.load_rows<Lower>(0);
-    at.load_panels<Second>(0);
-    multiply_bf16<Lower, Second>();
-  }
-};
-
-// a0 b2 + a0 b1 + a1 b1 + a1 b0 + a0 b0 + a2 b0: each product shares an operand with the one before it.
-struct Parts {
-  using Sum = float;
-  static constexpr std::size_t tiles = parts_of_a_float;
-  static F16 load(const Sum* p) noexcept { return F16::load(p); }
-  template <bool Lower, bool Second>
-  [[gnu::always_inline]] static inline void step(const Operands& at) noexcept {
-    const long panel_part = static_cast<long>(tile_rows) * at.b_stride;
-    at.load_rows<Lower>(0);
-    at.load_panels<Second>(2 * panel_part);
-    multiply_bf16<Lower, Second>();
-    at.load_panels<Second>(panel_part);
-    multiply_bf16<Lower, Second>();
-    at.load_rows<Lower>(tile_bytes);
-    multiply_bf16<Lower, Second>();
-    at.load_panels<Second>(0);
-    multiply_bf16<Lower, Second>();
-    at.load_rows<Lower>(0);
-    multiply_bf16<Lower, Second>();
-    at.load_rows<Lower>(2 * tile_bytes);
-    multiply_bf16<Lower, Second>();
-  }
-};
-
-// Dot products of up to 32 rows and 32 queries.
-template <class Op>
-struct alignas(64) Sums {
-  typename Op::Sum v[block_rows][block_queries];
-};
 
 // Up to 32 rows by one or two panels.
 struct Place {
@@ -153,9 +37,10 @@ struct Pieces {
 // A place's share of what will be wanted soon (Block::soon), line by line while its tiles multiply.
 class Ahead {
  public:
-  Ahead(const Block& block, const Place& place, std::size_t steps) noexcept
-      : pieces_{pieces(block, place, 0, steps), pieces(block, place, 1, steps)} {
-    const std::size_t nth = place.panel / 2;
+  // `at_once`: panels that a place has at most.
+  Ahead(const Block& block, const Place& place, std::size_t at_once, std::size_t steps) noexcept
+      : pieces_{pieces(block, place, 0, at_once, steps), pieces(block, place, 1, at_once, steps)} {
+    const std::size_t nth = place.panel / at_once;
     for (std::size_t i = 0; i < 2; ++i) {
       from_[i] = block.soon[i].from + place.row * block.soon[i].per_row + nth * pieces_[i].whole;
     }
@@ -169,9 +54,10 @@ class Ahead {
   }
 
  private:
-  static Pieces pieces(const Block& block, const Place& place, std::size_t i, std::size_t steps) noexcept {
-    const std::size_t pairs = (block.panel_count + 1) / 2;
-    return {block.soon[i].per_row * place.rows / pairs, steps, 64};
+  static Pieces pieces(const Block& block, const Place& place, std::size_t i, std::size_t at_once,
+                       std::size_t steps) noexcept {
+    const std::size_t places = (block.panel_count + at_once - 1) / at_once;
+    return {block.soon[i].per_row * place.rows / places, steps, 64};
   }
 
   Pieces pieces_[2];
@@ -180,17 +66,14 @@ class Ahead {
 
 template <class Op, bool Lower, bool Second, class Sink>
 [[gnu::always_inline]] inline void products(const Block& block, const Place& place, const Sink& sink,
-                                            Sums<Op>& sums) noexcept {
+                                            typename Op::Sums& sums) noexcept {
   Operands at{block.rows + place.row * block.stride, static_cast<long>(block.stride),
               block.panels + place.panel * panel_width * 4,
               static_cast<long>(block.panel_count * panel_width * 4)};
-  _tile_zero(0);
-  if constexpr (Second) _tile_zero(1);
-  if constexpr (Lower) _tile_zero(2);
-  if constexpr (Lower && Second) _tile_zero(3);
+  Op::template zero<Lower, Second>();
   const std::size_t steps = block.words * 4 / (Op::tiles * tile_bytes);
   const std::size_t pieces = steps == 0 ? 1 : steps;
-  const Ahead ahead(block, place, pieces);
+  const Ahead ahead(block, place, Op::panels, pieces);
   const Pieces to_fetch(place.rows, pieces, 1);
   for (std::size_t step = 0; step < steps; ++step) {
     ahead.fetch(step);
@@ -198,15 +81,11 @@ template <class Op, bool Lower, bool Second, class Sink>
     Op::template step<Lower, Second>(at);
     at.advance(Op::tiles);
   }
-  constexpr long row_bytes = sizeof sums.v[0];
-  _tile_stored(0, &sums.v[0][0], row_bytes);
-  if constexpr (Second) _tile_stored(1, &sums.v[0][panel_width], row_bytes);
-  if constexpr (Lower) _tile_stored(2, &sums.v[tile_rows][0], row_bytes);
-  if constexpr (Lower && Second) _tile_stored(3, &sums.v[tile_rows][panel_width], row_bytes);
+  Op::template store<Lower, Second>(sums);
 }
 
 template <class Op, class Sink>
-void products(const Block& block, const Place& place, const Sink& sink, Sums<Op>& sums) noexcept {
+void products(const Block& block, const Place& place, const Sink& sink, typename Op::Sums& sums) noexcept {
   if (place.rows > tile_rows) {
     if (place.panels == 2) {
       products<Op, true, true>(block, place, sink, sums);
@@ -228,17 +107,18 @@ void products(const Block& block, const Place& place, const Sink& sink, Sums<Op>
 template <class Op, class Sink>
 [[gnu::always_inline]] inline std::size_t each_place(const Block& block, std::size_t row,
                                                      const Sink& sink) noexcept {
-  Sums<Op> sums;
+  typename Op::Sums sums;
   std::size_t configured = 0;
   while (row < block.count && sink.room()) {
     const std::size_t left = block.count - row;
-    const std::size_t rows = left < block_rows ? left : block_rows;
+    const std::size_t rows = Op::rows(left);
     if (rows != configured) {
-      configure(rows < tile_rows ? rows : tile_rows, rows > tile_rows ? rows - tile_rows : 0);
+      Op::configure_for(rows);
       configured = rows;
     }
-    for (std::size_t panel = 0; panel < block.panel_count; panel += 2) {
-      const Place place{row, rows, panel, block.panel_count - panel == 1 ? std::size_t{1} : std::size_t{2}};
+    for (std::size_t panel = 0; panel < block.panel_count; panel += Op::panels) {
+      const std::size_t panels = block.panel_count - panel;
+      const Place place{row, rows, panel, panels < Op::panels ? panels : Op::panels};
       products<Op>(block, place, sink, sums);
       sink.take(place, sums);
     }
@@ -253,21 +133,22 @@ template <class Op, class Sink>
 template <class Op>
 class Values {
  public:
-  Values(const Block& block, const Place& place, std::size_t p, const Sums<Op>& sums) noexcept
+  Values(const Block& block, const Place& place, std::size_t p, const typename Op::Sums& sums) noexcept
       : scale_(block.row_scale + place.row),
         offset_(block.row_offset + place.row),
-        sums_(&sums.v[0][p * panel_width]),
+        panel_(p),
+        sums_(sums),
         query_scale_(F16::load(block.query_scale + (place.panel + p) * panel_width)) {}
 
   [[gnu::always_inline]] inline F16 at(std::size_t r) const noexcept {
-    return simd::fma(Op::load(sums_ + r * block_queries) * F16::all(scale_[r]), query_scale_,
-                     F16::all(offset_[r]));
+    return simd::fma(Op::load(sums_, r, panel_) * F16::all(scale_[r]), query_scale_, F16::all(offset_[r]));
   }
 
  private:
   const float* scale_;
   const float* offset_;
-  const typename Op::Sum* sums_;
+  std::size_t panel_;
+  const typename Op::Sums& sums_;
   F16 query_scale_;
 };
 
@@ -280,7 +161,7 @@ struct FilterSink {
     return filter.capacity - filter.count >= block_rows * block.panel_count * panel_width;
   }
   void fetch(const Place&, std::size_t, std::size_t) const noexcept {}
-  [[gnu::always_inline]] inline void take(const Place& place, const Sums<Op>& sums) const noexcept {
+  [[gnu::always_inline]] inline void take(const Place& place, const typename Op::Sums& sums) const noexcept {
     for (std::size_t p = 0; p < place.panels; ++p) {
       const Values<Op> values(block, place, p, sums);
       const std::size_t query = (place.panel + p) * panel_width;
@@ -313,11 +194,10 @@ struct DenseSink {
                                            std::size_t last) const noexcept {
     const float* out = dense.out + (place.row + first) * dense.stride + place.panel * panel_width;
     for (std::size_t r = first; r < last; ++r, out += dense.stride) {
-      __builtin_prefetch(out, 1, 3);
-      __builtin_prefetch(out + panel_width, 1, 3);
+      for (std::size_t p = 0; p < place.panels; ++p) __builtin_prefetch(out + p * panel_width, 1, 3);
     }
   }
-  [[gnu::always_inline]] inline void take(const Place& place, const Sums<Op>& sums) const noexcept {
+  [[gnu::always_inline]] inline void take(const Place& place, const typename Op::Sums& sums) const noexcept {
     const F16 low = F16::all(dense.low);
     const F16 high = F16::all(dense.high);
     for (std::size_t p = 0; p < place.panels; ++p) {
@@ -348,32 +228,62 @@ void dense(const Block& block, const Dense& dense) noexcept {
   each_place<Op>(block, 0, DenseSink<Op>{block, dense});
 }
 
-// Three rounded remainders, to nearest even: each is exact, and the last holds what is left of 24 bits.
-void split(const float* x, std::uint16_t* parts, std::size_t d) noexcept {
-  const auto widen = [](__m512i halves, int upper) {
-    const __m256i sixteen =
-        upper == 0 ? _mm512_castsi512_si256(halves) : _mm512_extracti64x4_epi64(halves, 1);
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(sixteen), 16));
-  };
-  for (std::size_t k = 0; k < d; k += part_width, parts += parts_of_a_float * part_width) {
-    const std::size_t left = d - k;
-    F16 low = left >= 16 ? F16::load(x + k) : F16::load_first(x + k, left);
-    F16 high = left >= 32  ? F16::load(x + k + 16)
-               : left > 16 ? F16::load_first(x + k + 16, left - 16)
-                           : F16::zero();
-    for (std::size_t part = 0; part < parts_of_a_float; ++part) {
-      const auto halves = (__m512i)_mm512_cvtne2ps_pbh(high.v, low.v);
-      _mm512_storeu_si512(parts + part * part_width, halves);
-      low = low - F16{widen(halves, 0)};
-      high = high - F16{widen(halves, 1)};
+// Sixteen values as whole steps, their three digits with the sign bit turned over: the lowest in the lowest
+// byte.
+inline __m512i steps_of(F16 x, F16 inverse) noexcept {
+  const __m512i middle = _mm512_set1_epi32(0x808080);
+  return _mm512_xor_si512(_mm512_add_epi32(_mm512_cvtps_epi32((x * inverse).v), middle), middle);
+}
+
+// Four chains: one would wait for itself.
+float largest(const float* x, std::size_t d) noexcept {
+  F16 chain[4] = {F16::zero(), F16::zero(), F16::zero(), F16::zero()};
+  std::size_t k = 0;
+  for (; k + digit_width <= d; k += digit_width) {
+    for (std::size_t i = 0; i < 4; ++i) {
+      chain[i] = simd::max(chain[i], simd::abs(F16::load(x + k + i * panel_width)));
     }
   }
+  for (; k < d; k += panel_width) {
+    const std::size_t left = d - k;
+    const F16 rest = left >= panel_width ? F16::load(x + k) : F16::load_first(x + k, left);
+    chain[0] = simd::max(chain[0], simd::abs(rest));
+  }
+  return _mm512_reduce_max_ps(simd::max(simd::max(chain[0], chain[1]), simd::max(chain[2], chain[3])).v);
+}
+
+float split(const float* x, std::int8_t* digits, std::size_t d, const Soon& soon) noexcept {
+  const float most = largest(x, d);
+  const bool coded = most > least_coded;
+  const F16 inverse = F16::all(coded ? most_steps / most : 0);
+  const Pieces to_fetch(soon.per_row, (d + digit_width - 1) / digit_width, 64);
+  for (std::size_t k = 0; k < d; k += digit_width, digits += digits_of_a_value * digit_width) {
+    const std::size_t step = k / digit_width;
+    for (std::size_t at = to_fetch.first(step); at < to_fetch.last(step); at += 64) {
+      __builtin_prefetch(soon.from + at, 0, 2);
+    }
+    for (std::size_t i = 0; i < digit_width; i += panel_width) {
+      const std::size_t left = d > k + i ? d - k - i : 0;
+      const F16 values = left >= panel_width ? F16::load(x + k + i)
+                         : left > 0          ? F16::load_first(x + k + i, left)
+                                             : F16::zero();
+      const __m512i steps = steps_of(values, inverse);
+      const auto put = [&](std::size_t digit, __m512i low) {
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(digits + digit * digit_width + i),
+                         _mm512_cvtepi32_epi8(low));
+      };
+      put(0, _mm512_srli_epi32(steps, 16));
+      put(1, _mm512_srli_epi32(steps, 8));
+      put(2, steps);
+    }
+  }
+  return coded ? most / most_steps : 0;
 }
 
 }  // namespace
 
-constinit const PartsVariant amx_parts{{"amx", Family::amx, needs_amx, filter<Parts>, dense<Parts>, 2, 0},
-                                       split};
+constinit const DigitsVariant amx_digits{{"amx", Family::amx, needs_amx, filter<Digits>, dense<Digits>, 1, 0},
+                                         split};
 constinit const Variant amx_int8{"amx", Family::amx, needs_amx, filter<Int8>, dense<Int8>, 4, 0};
 constinit const Variant amx_bf16{"amx", Family::amx, needs_amx, filter<Bf16>, dense<Bf16>, 4, 0};
 

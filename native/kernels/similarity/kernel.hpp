@@ -6,7 +6,9 @@
 //   u/(1-d u),
 //         u = 2^-24. The chain is the same in every variant, so all of them give the same bits.
 //   int8  exact in int32 (words * 4 <= 131072), so again the same bits everywhere.
-//   parts three bfloat16 a value (PartsVariant), six products each, sums in fp32, in the instruction's order.
+//   digits three int8 a value (DigitsVariant), six products each, exact in int32, joined in fp32: the same
+//   bits
+//         in every variant.
 //   bf16  products exact, sums in fp32; the order is the instruction's own: |error| <= gamma_2d * sum|y_k
 //   x_k|.
 //
@@ -34,6 +36,8 @@ inline constexpr std::size_t most_panels = 4;  // of a group; a variant may take
 inline constexpr std::size_t row_multiple = 48;
 // The most values of a row whose int8 products cannot overflow int32.
 inline constexpr std::size_t most_int8_dim = 131072;
+// A row whose values are all this small has codes of zero: the inverse of its step might not be finite.
+inline constexpr float least_coded = 0x1p-100f;
 // Int8 and bf16 rows are padded with zeros to whole tiles of 64 bytes.
 inline constexpr std::size_t code_padding = 64;
 
@@ -99,25 +103,33 @@ struct Variant {
   std::int32_t query_bias;
 };
 
-// A float as the sum of three bfloat16: 8 bits each, rounded to nearest even, so that nothing is left of
-// the 24.
-inline constexpr std::size_t parts_of_a_float = 3;
-// So many values' first parts lie side by side, then their second, then their third.
-inline constexpr std::size_t part_width = 32;
+// A value as a whole number of steps of its row, in three signed digits to the base 256.
+inline constexpr std::size_t digits_of_a_value = 3;
+// So many values' highest digits lie side by side, then their middle ones, then their lowest.
+inline constexpr std::size_t digit_width = 64;
+// The largest number of steps. Three digits reach 127 * (2^16 + 2^8 + 1) = 8355711; what is below that is
+// room for the rounding of the step's inverse.
+inline constexpr float most_steps = 8355328;
+// The most values of a row whose sums of digits cannot overflow int32: three products of 2^14 each.
+inline constexpr std::size_t most_digits_dim = 32768;
 
-// Floats multiplied as bfloat16, for instructions that multiply those ten times as fast: of the nine products
-// of two values' parts the three smallest are left out, 2^-23 of the whole at most. Rows and queries are both
-// words of two parts, padded with zeros to whole part_width values.
-struct PartsVariant : Variant {
-  // Writes the parts of d values, padded with zeros. Values below 2^-126, and parts below it, count as zero.
-  void (*split)(const float* x, std::uint16_t* parts, std::size_t d) noexcept;
+// Floats multiplied as int8, for instructions that multiply those thirty times as fast: with s_w the sum of
+// the products of digits whose places make 2^(32 - 8 w) together, dot is fma(s_0, 2^16, fma(s_1, 2^8, s_2))
+// in floats, in units of 2^16 steps of the row times steps of the query. The three smallest products of nine
+// are left out. Rows and queries are both words of four digits, padded with zeros to whole digit_width
+// values.
+struct DigitsVariant : Variant {
+  // Writes the digits of d finite values, padded with zeros, and returns the step: the largest magnitude /
+  // most_steps, 0 for a row that is all but zero. A value is off by one step at most. The same bits in every
+  // variant. Meanwhile `soon`, a row's share, is fetched.
+  float (*split)(const float* x, std::int8_t* digits, std::size_t d, const Soon& soon) noexcept;
 };
 
-[[nodiscard]] constexpr std::size_t words_of_parts(std::size_t dim) noexcept {
-  return (dim + part_width - 1) / part_width * part_width * parts_of_a_float / 2;
+[[nodiscard]] constexpr std::size_t words_of_digits(std::size_t dim) noexcept {
+  return (dim + digit_width - 1) / digit_width * digit_width * digits_of_a_value / 4;
 }
 
-[[nodiscard]] std::span<const PartsVariant> parts_variants() noexcept;
+[[nodiscard]] std::span<const DigitsVariant> digits_variants() noexcept;
 [[nodiscard]] std::span<const Variant> fp32_variants() noexcept;
 [[nodiscard]] std::span<const Variant> int8_variants() noexcept;
 [[nodiscard]] std::span<const Variant> bf16_variants() noexcept;

@@ -49,43 +49,48 @@ struct Bf16 {
   }
 };
 
-// The products of amx.cpp, in its order of parts but value by value.
-struct Parts {
-  static float dot(const Block& block, std::size_t row, std::size_t query) noexcept {
-    constexpr std::size_t part_words = part_width / 2;
-    constexpr std::size_t order[][2] = {{0, 2}, {0, 1}, {1, 1}, {1, 0}, {0, 0}, {2, 0}};
-    const std::byte* const y = block.rows + row * block.stride;
-    const auto part = [](std::uint32_t word, std::size_t half) {
-      return std::bit_cast<float>(half == 0 ? word << 16 : word & 0xffff0000u);
-    };
-    float sum = 0;
-    for (std::size_t k = 0; k < block.words; k += parts_of_a_float * part_words) {
-      for (const auto& [of_row, of_query] : order) {
-        for (std::size_t i = 0; i < part_width; ++i) {
-          const auto a = word_at<std::uint32_t>(y, k + of_row * part_words + i / 2);
-          const auto b = word_at<std::uint32_t>(
-              block.panels, (k + of_query * part_words + i / 2) * block.panel_count * panel_width + query);
-          sum = std::fma(part(a, i % 2), part(b, i % 2), sum);
-        }
-      }
-    }
-    return sum;
-  }
+struct Codes {
+  std::int8_t code[4];
 };
 
+std::int32_t dot_of(const Codes& a, const Codes& b) noexcept {
+  std::int32_t sum = 0;
+  for (std::size_t i = 0; i < 4; ++i) sum += a.code[i] * b.code[i];
+  return sum;
+}
+
 struct Int8 {
-  struct Word {
-    std::int8_t code[4];
-  };
   static float dot(const Block& block, std::size_t row, std::size_t query) noexcept {
     const std::byte* const y = block.rows + row * block.stride;
     std::int32_t sum = 0;
     for (std::size_t k = 0; k < block.words; ++k) {
-      const auto a = word_at<Word>(y, k);
-      const auto b = word_at<Word>(block.panels, k * block.panel_count * panel_width + query);
-      for (std::size_t i = 0; i < 4; ++i) sum += a.code[i] * b.code[i];
+      sum += dot_of(word_at<Codes>(y, k),
+                    word_at<Codes>(block.panels, k * block.panel_count * panel_width + query));
     }
     return static_cast<float>(sum);
+  }
+};
+
+// Sums of the products whose places make the same power of 256, joined.
+struct Digits {
+  static float dot(const Block& block, std::size_t row, std::size_t query) noexcept {
+    constexpr std::size_t digit_words = digit_width / 4;
+    const std::byte* const y = block.rows + row * block.stride;
+    std::int32_t sums[digits_of_a_value] = {};
+    for (std::size_t k = 0; k < block.words; k += digits_of_a_value * digit_words) {
+      for (std::size_t i = 0; i < digits_of_a_value; ++i) {
+        for (std::size_t j = 0; i + j < digits_of_a_value; ++j) {
+          for (std::size_t w = 0; w < digit_words; ++w) {
+            const auto a = word_at<Codes>(y, k + i * digit_words + w);
+            const auto b = word_at<Codes>(
+                block.panels, (k + j * digit_words + w) * block.panel_count * panel_width + query);
+            sums[i + j] += dot_of(a, b);
+          }
+        }
+      }
+    }
+    return std::fma(static_cast<float>(sums[0]), 0x1p16f,
+                    std::fma(static_cast<float>(sums[1]), 0x1p8f, static_cast<float>(sums[2])));
   }
 };
 
@@ -182,17 +187,21 @@ void halve(const float* y, std::uint16_t* halves, std::size_t d, const float*) n
   for (std::size_t k = d; k % 16 != 0; ++k) halves[k] = 0;
 }
 
-void split(const float* x, std::uint16_t* parts, std::size_t d) noexcept {
-  const std::size_t padded = (d + part_width - 1) / part_width * part_width;
+float split(const float* x, std::int8_t* digits, std::size_t d, const Soon&) noexcept {
+  float most = 0;
+  for (std::size_t k = 0; k < d; ++k) most = std::max(most, std::abs(x[k]));
+  const bool coded = most > least_coded;
+  const float inverse = coded ? most_steps / most : 0;
+  const std::size_t padded = (d + digit_width - 1) / digit_width * digit_width;
   for (std::size_t k = 0; k < padded; ++k) {
-    float left = k < d ? x[k] : 0;
-    for (std::size_t part = 0; part < parts_of_a_float; ++part) {
-      if (std::abs(left) < std::numeric_limits<float>::min()) left = 0;
-      const std::uint16_t half = rounded_half(left);
-      parts[(k / part_width * parts_of_a_float + part) * part_width + k % part_width] = half;
-      left -= std::bit_cast<float>(std::uint32_t{half} << 16);
+    auto steps = static_cast<std::int32_t>(k < d ? std::nearbyint(x[k] * inverse) : 0.0f);
+    for (std::size_t digit = digits_of_a_value; digit-- > 0;) {
+      const auto low = static_cast<std::int8_t>(steps & 0xff);
+      digits[(k / digit_width * digits_of_a_value + digit) * digit_width + k % digit_width] = low;
+      steps = (steps - low) / 256;
     }
   }
+  return coded ? most / most_steps : 0;
 }
 
 float dot_in_lanes(const float* x, const float* y, std::size_t d) noexcept {
@@ -223,8 +232,8 @@ constinit const Variant reference_bf16{
     "reference", Family::reference, CpuFeatures{}, filter<Bf16>, dense<Bf16>, 1, 0};
 constinit const Variant reference_int8{
     "reference", Family::reference, CpuFeatures{}, filter<Int8>, dense<Int8>, 1, 0};
-constinit const PartsVariant reference_parts{
-    {"reference", Family::reference, CpuFeatures{}, filter<Parts>, dense<Parts>, 1, 0}, split};
+constinit const DigitsVariant reference_digits{
+    {"reference", Family::reference, CpuFeatures{}, filter<Digits>, dense<Digits>, 1, 0}, split};
 constinit const RowVariant reference_rows{"reference", Family::reference, CpuFeatures{}, dot_exact, squares,
                                           dot_fast,    sum_squares,       quantise,      halve,     few};
 

@@ -39,9 +39,6 @@ inline float join_halves(float* lanes) noexcept {
   return lanes[0];
 }
 
-// Rows this near to the centre everywhere are as good as zero: 127 / most would not be finite.
-inline constexpr float least_coded = 0x1p-100f;
-
 #if defined(DIPTYCH_ROWS_VECTOR)
 
 [[gnu::always_inline]] inline void add_products(simd::F16 x, simd::F16 y, simd::D16& s,

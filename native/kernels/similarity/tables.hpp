@@ -9,7 +9,7 @@ namespace diptych::kernels::similarity {
 extern const Variant reference_fp32;
 extern const Variant reference_bf16;
 extern const Variant reference_int8;
-extern const PartsVariant reference_parts;
+extern const DigitsVariant reference_digits;
 extern const RowVariant reference_rows;
 extern const Variant avx2_fp32;
 extern const Variant avx2_bf16;
@@ -23,7 +23,7 @@ extern const Variant avx512_vnni_int8;
 extern const Variant avx512_bf16_bf16;
 extern const Variant amx_bf16;
 extern const Variant amx_int8;
-extern const PartsVariant amx_parts;
+extern const DigitsVariant amx_digits;
 extern const Variant neon_fp32;
 extern const Variant neon_bf16;
 extern const Variant neon_int8;

@@ -28,11 +28,11 @@ std::span<const Variant> bf16_variants() noexcept {
   return table;
 }
 
-std::span<const PartsVariant> parts_variants() noexcept {
+std::span<const DigitsVariant> digits_variants() noexcept {
 #if defined(__x86_64__)
-  static const std::array table{amx_parts, reference_parts};
+  static const std::array table{amx_digits, reference_digits};
 #else
-  static const std::array table{reference_parts};
+  static const std::array table{reference_digits};
 #endif
   return table;
 }
