@@ -10,15 +10,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/aligned_buffer.hpp"
+#include "kernels/linear/kernel.hpp"
 #include "kernels/normalise/kernel.hpp"
 #include "kernels/resize/kernel.hpp"
 #include "kernels/similarity/kernel.hpp"
@@ -149,7 +152,8 @@ void add_resize(std::vector<Kernel>& all) {
   }
 }
 
-// --- similarity: 48 rows of 64 words against one group of queries, dense ---------------------------------
+// --- similarity: 48 rows of 64 words against one group of queries, dense and with thresholds that none
+// reaches
 
 struct TileWork {
   static constexpr std::size_t rows = 48;
@@ -157,8 +161,9 @@ struct TileWork {
   static constexpr std::size_t words = 64;
   static constexpr std::size_t words_as_digits = similarity::words_of_digits(words);
   static constexpr std::size_t queries = similarity::most_panels * similarity::panel_width;
-  AlignedBuffer<float> row_data, panels, scale, offset, query_scale, out;
+  AlignedBuffer<float> row_data, panels, scale, offset, query_scale, out, thresholds;
   AlignedBuffer<std::int32_t> sums;
+  AlignedBuffer<similarity::Hit> hits;
   similarity::Block block{};
 
   TileWork() {
@@ -172,6 +177,8 @@ struct TileWork {
     block.row_sum = filled(sums, rows);
     block.query_scale = filled(query_scale, queries);
     filled(out, rows * queries);
+    if (!thresholds.reserve(queries) || !hits.reserve(similarity::max_tile_hits)) std::abort();
+    std::fill_n(thresholds.data(), queries, std::numeric_limits<float>::infinity());
   }
 };
 
@@ -181,14 +188,99 @@ void add_similarity(std::vector<Kernel>& all, const char* layout, std::span<cons
   static TileWork work;
   for (const auto& variant : variants) {
     if (!counted(variant)) continue;
-    all.push_back({std::string("similarity.") + layout + "." + std::string(variant.name), [&variant, words] {
-                     similarity::Block block = work.block;
-                     block.panel_count = variant.group;
-                     block.words = words;
-                     block.stride = words * 4;
+    similarity::Block block = work.block;
+    block.panel_count = variant.group;
+    block.words = words;
+    block.stride = words * 4;
+    const std::string name = std::string(layout) + "." + std::string(variant.name);
+    all.push_back({"similarity." + name, [&variant, block] {
                      const std::size_t columns = variant.group * similarity::panel_width;
                      variant.dense(block, {work.out.data(), TileWork::queries, columns, -1e30f, 1e30f});
                    }});
+    all.push_back(
+        {"similarity.filter." + name, [&variant, block] {
+           similarity::Filter filter{work.thresholds.data(), work.hits.data(), similarity::max_tile_hits, 0};
+           variant.filter(block, 0, filter);
+         }});
+  }
+}
+
+// --- similarity: rows of 512 values, one by one ---------------------------------------------------------
+
+struct RowWork {
+  static constexpr std::size_t dim = 512, rows = 8, queries = similarity::most_few_queries;
+  AlignedBuffer<float> data, query_data, dots, squares;
+  AlignedBuffer<std::int8_t> codes;
+  AlignedBuffer<std::uint16_t> halves;
+
+  RowWork() {
+    filled(data, rows * dim);
+    filled(query_data, queries * dim);
+    filled(dots, rows * queries);
+    filled(squares, rows);
+    filled(codes, dim);
+    filled(halves, dim);
+  }
+};
+
+void add_rows(std::vector<Kernel>& all) {
+  static RowWork work;
+  constexpr std::size_t dim = RowWork::dim;
+  for (const auto& variant : similarity::row_variants()) {
+    if (!counted(variant)) continue;
+    const float* row = work.data.data();
+    const float* query = work.query_data.data();
+    const auto add = [&](const char* what, auto run) {
+      all.push_back({std::string("similarity.") + what + "." + std::string(variant.name), run});
+    };
+    for (const std::size_t count : {std::size_t{1}, RowWork::queries}) {
+      add(count == 1 ? "one" : "few", [&variant, row, query, count] {
+        variant.few({row, dim, RowWork::rows, dim, query, count, work.dots.data(), work.squares.data()});
+      });
+    }
+    add("squares", [&variant, row] { variant.squares(row, dim, RowWork::rows, dim, work.squares.data()); });
+    add("dot_exact", [&variant, row, query] {
+      work.dots.data()[0] = static_cast<float>(variant.dot_exact(row, query, dim).high);
+    });
+    add("dot_fast", [&variant, row, query] { work.dots.data()[0] = variant.dot_fast(row, query, dim); });
+    add("quantise", [&variant, row, query] {
+      work.squares.data()[0] = variant.quantise(row, 0.01f, query, work.codes.data(), dim).error;
+    });
+    add("halve", [&variant, row] { variant.halve(row, work.halves.data(), dim, work.data.data() + dim); });
+  }
+}
+
+// --- linear: a tile of depth 64, dot products, exp over 512 values ---------------------------------------
+
+struct LinearWork {
+  static constexpr std::size_t depth = 64, count = 512, rows = 4;
+  AlignedBuffer<float> a, panel, out;
+
+  LinearWork() {
+    filled(a, linear::kMostTile * depth);
+    filled(panel, linear::kMostTile * depth);
+    filled(out, linear::kMostTile + count);
+  }
+};
+
+void add_linear(std::vector<Kernel>& all) {
+  static LinearWork work;
+  constexpr std::size_t depth = LinearWork::depth, count = LinearWork::count, rows = LinearWork::rows;
+  for (const auto& variant : linear::variants()) {
+    if (!counted(variant)) continue;
+    const auto add = [&](const char* what, auto run) {
+      all.push_back({std::string("linear.") + what + "." + std::string(variant.name), run});
+    };
+    add("tile", [&variant] {
+      variant.tile(variant.tile_rows, depth, work.a.data(), depth, 1, work.panel.data(), variant.width,
+                   work.out.data());
+    });
+    add("dots",
+        [&variant] { variant.dots(rows, rows, depth, work.a.data(), work.panel.data(), work.out.data()); });
+    add("exp_row", [&variant] {
+      work.a.data()[0] =
+          static_cast<float>(variant.exp_row(work.panel.data(), count, 0.5f, -50.0f, work.out.data()));
+    });
   }
 }
 
@@ -200,6 +292,8 @@ std::vector<Kernel> kernels_here() {
   add_similarity(all, "int8", similarity::int8_variants());
   add_similarity(all, "bf16", similarity::bf16_variants());
   add_similarity(all, "digits", similarity::digits_variants(), TileWork::words_as_digits);
+  add_rows(all);
+  add_linear(all);
   return all;
 }
 

@@ -16,6 +16,7 @@ import {
   openCifar10,
   siglipLoss,
 } from '../../dist/index.js';
+import { card } from './card.mjs';
 import { clustered, metadataPool, save } from './data.mjs';
 
 const seconds = async (work) => {
@@ -407,4 +408,5 @@ export const CASES = {
   matcher,
   kmeans,
   adapt: adaptation,
+  card,
 };

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// node bench/tasks/run.mjs CASE... [--python PYTHON] [--rounds N] [--cifar DIR] [--out FILE.json]
+// node bench/tasks/run.mjs CASE... [--python PYTHON] [--rounds N] [--cifar DIR] [--wide DIR] [--out FILE.json]
 // The tasks' bars, ours beside the Python that people use. Cases: probe, losses, losses-clip, losses-siglip, matcher, kmeans, adapt (see
-// cases.mjs). Data are made here, seeded; results are compared before time is told. Each round measures ours and the
+// cases.mjs), card (see card.mjs). Data are made here, seeded; results are compared before time is told. Each round measures ours and the
 // peer next to each other. With --out, cases are put into a results file of `diptych bench`: those that are in it
 // already are measured anew. PYTHON needs numpy and the peers: scikit-learn, torch, pyahocorasick, faiss-cpu.
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,6 +20,7 @@ const { values: flags, positionals: names } = parseArgs({
     rounds: { type: 'string', default: '3' },
     threads: { type: 'string', default: '2' },
     cifar: { type: 'string' },
+    wide: { type: 'string' },
     out: { type: 'string' },
   },
 });
@@ -38,6 +39,7 @@ const context = {
   rounds: Number(flags.rounds),
   threads: Number(flags.threads),
   cifar: flags.cifar ?? null,
+  wide: flags.wide ?? null,
   log: (text) => console.error(text),
 };
 
