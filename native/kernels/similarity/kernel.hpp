@@ -6,9 +6,8 @@
 //   u/(1-d u),
 //         u = 2^-24. The chain is the same in every variant, so all of them give the same bits.
 //   int8  exact in int32 (words * 4 <= 131072), so again the same bits everywhere.
-//   digits three int8 a value (DigitsVariant), six products each, exact in int32, joined in fp32: the same
-//   bits
-//         in every variant.
+//   digits  three int8 a value (DigitsVariant), six products each, exact in int32, joined in fp32: again the
+//         same bits.
 //   bf16  products exact, sums in fp32; the order is the instruction's own: |error| <= gamma_2d * sum|y_k
 //   x_k|.
 //
