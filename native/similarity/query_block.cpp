@@ -20,6 +20,8 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
 // Rows that a thread takes at a time.
 constexpr std::size_t slab_rows = 4096;
+// Candidates between two looks at whether the work was cancelled: a tenth of a millisecond.
+constexpr std::size_t between_looks = 256;
 
 }  // namespace
 
@@ -127,7 +129,9 @@ Status QueryBlock::search(Segment& segment) {
     for (std::size_t q = slab * together; q < std::min(count_, (slab + 1) * together); ++q) {
       settle(segment, workers, q);
     }
-    return Status::good();
+    // What was cut short by this is not an answer.
+    return options_.cancelled() ? Status::fail(base::Code::aborted, "the operation was aborted")
+                                : Status::good();
   });
 }
 
@@ -171,6 +175,7 @@ void QueryBlock::refine(const Segment& segment, std::size_t query, std::span<Can
     for (std::size_t byte = 0; byte < segment.rows.stride(); byte += 64) __builtin_prefetch(row + byte);
   };
   for (std::size_t i = 0; i < list.size(); ++i) {
+    if (i % between_looks == 0 && options_.cancelled()) return;
     Candidate& candidate = list[i];
     if (i + 1 < list.size()) fetch(list[i + 1]);
     if (is_settled(candidate)) continue;
@@ -193,7 +198,9 @@ void QueryBlock::score(const Segment& segment, std::size_t query, std::vector<Ca
   std::vector<float> query_scratch(queries_.type == DType::float32 ? 0 : dim);
   std::vector<float> row_scratch(segment.rows.type == DType::float32 ? 0 : dim);
   const ExactRow x = exact_row(queries_.floats(first_ + query, query_scratch.data()), dim);
-  for (Candidate& candidate : list) {
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (i % between_looks == 0 && options_.cancelled()) return;
+    Candidate& candidate = list[i];
     if (!std::isnan(candidate.score)) continue;
     const float* const y = segment.rows.floats(candidate.row - segment.first, row_scratch.data());
     candidate.score = exact_score(x, exact_row(y, dim), dim, options_.metric);

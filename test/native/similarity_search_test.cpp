@@ -238,6 +238,27 @@ TEST("similarity search: work that is cancelled ends with its code, whenever tha
   }
 }
 
+TEST("similarity search: no look at whether work was cancelled is in vain, however many are asked for") {
+  const Matrix rows = random_rows(6000, 96, 8);
+  const Matrix queries = random_rows(5, 96, 9);
+  const auto search = [&](std::size_t k, int after, int& asked) {
+    Options options = options_of(Precision::exact, 1);
+    options.cancelled = [&] { return asked++ >= after; };
+    Hits hits{std::vector<std::int32_t>(5 * k), std::vector<float>(5 * k)};
+    return top_k(queries.view(), rows.view(), k, hits.indices, hits.scores, options).code;
+  };
+  for (const std::size_t k : {10u, 2000u}) {
+    int looks = 0;
+    CHECK(search(k, std::numeric_limits<int>::max(), looks) == base::Code::ok);
+    for (int after = 0; after < looks; after += 1 + looks / 50) {
+      int asked = 0;
+      CHECK(search(k, after, asked) == base::Code::aborted);
+    }
+    int asked = 0;
+    CHECK(search(k, looks - 1, asked) == base::Code::aborted);
+  }
+}
+
 TEST("similarity search: a NaN is named by its row on any thread") {
   Matrix rows = random_rows(9000, 70, 10);
   rows.data[8123 * 70 + 69] = std::numeric_limits<float>::quiet_NaN();
