@@ -198,10 +198,11 @@ export function compareReports(
   const noise = repeatNoise(then, now, pairs);
   const hidden = noise === null ? (busy ? usualChange(pairs) : 0) : 1 - Math.exp(-DEVIATIONS * noise);
   const resolution = Math.max(threshold, hidden);
-  const drifts = pairs.flatMap(([one, later]) => {
+  const driftIn = ([one, later]: (typeof pairs)[number]): number | null => {
     const [before, after] = [then.loop(one), now.loop(later)];
-    return before === undefined || after === undefined ? [] : [after / before];
-  });
+    return before === undefined || after === undefined ? null : after / before;
+  };
+  const drifts = pairs.flatMap((pair) => driftIn(pair) ?? []);
   const comparisons = pairs.map((pair): Comparison => {
     const [one, later] = pair;
     const work = busy ? workChange(pair) : null;
@@ -209,14 +210,7 @@ export function compareReports(
     const judged =
       before === undefined || after === undefined
         ? judgeAlone(pair, driftOf(then, now, one), work, resolution, threshold)
-        : judgeRelative(
-            pair,
-            before,
-            after,
-            work,
-            leastChange(resolution, (now.loop(later) ?? 1) / (then.loop(one) ?? 1)),
-            threshold,
-          );
+        : judgeRelative(pair, before, after, work, leastChange(resolution, driftIn(pair) ?? 1), threshold);
     return { suite: one.suite, case: one.case, subject: one.subject, ...judged };
   });
   const warnings = warningsOf(old, fresh);

@@ -1,14 +1,3 @@
-/** Vectors end to end. */
-export function joinFloats(vectors: readonly Float32Array[]): Float32Array<ArrayBuffer> {
-  const all = new Float32Array(vectors.reduce((length, vector) => length + vector.length, 0));
-  let at = 0;
-  for (const vector of vectors) {
-    all.set(vector, at);
-    at += vector.length;
-  }
-  return all;
-}
-
 /** Numbers that came in pieces of any length, read from the first to the last in other lengths. */
 export class FloatReader {
   readonly #pieces: readonly Float32Array[];
@@ -35,4 +24,9 @@ export class FloatReader {
     }
     return out;
   }
+}
+
+/** Vectors end to end. */
+export function joinFloats(vectors: readonly Float32Array[]): Float32Array<ArrayBuffer> {
+  return new FloatReader(vectors).take(vectors.reduce((length, vector) => length + vector.length, 0));
 }

@@ -62,11 +62,6 @@ export function columnNames(rows: readonly Cells[]): string[] {
   return [...names];
 }
 
-function groupRows(vectors: readonly VectorColumn[]): number {
-  const numbers = vectors.reduce((sum, { dim }) => sum + dim, 0);
-  return numbers === 0 ? GROUP_ROWS : Math.min(GROUP_ROWS, Math.ceil(GROUP_NUMBERS / numbers));
-}
-
 /** A row group of these columns: begun with the plain ones, of which there may be none. */
 function beginGroup(file: ParquetWriter, columnData: readonly ColumnSource[], rows: number): void {
   // Into memory, at once: there is no promise to wait for.
@@ -101,15 +96,16 @@ export function* parquetPieces(
   );
   const plainSchema = columnData.length === 0 ? [] : schemaFromColumnData({ columnData }).slice(1);
   const root = { name: 'root', num_children: columnData.length + vectors.length };
-  const types = { key: ARROW_SCHEMA_KEY, value: arrowSchema(arrowColumns(columnData, vectors)) };
-  const step = groupRows(vectors);
   const numbers = vectors.reduce((sum, { dim }) => sum + dim, 0);
+  const step = numbers === 0 ? GROUP_ROWS : Math.min(GROUP_ROWS, Math.ceil(GROUP_NUMBERS / numbers));
   // A writer that is too small doubles, again and again.
   const writer = new ByteWriter(Math.min(rows.length, step) * numbers * 4 + FIRST_BYTES);
   const file = new ParquetWriter({
     writer,
     schema: [root, ...plainSchema, ...vectors.flatMap(({ name }) => listSchema(name))],
-    ...(vectors.length === 0 ? {} : { kvMetadata: [types] }),
+    ...(vectors.length === 0
+      ? {}
+      : { kvMetadata: [{ key: ARROW_SCHEMA_KEY, value: arrowSchema(arrowColumns(columnData, vectors)) }] }),
     createdBy: 'diptych',
   });
   const readers = vectors.map(({ name, data, dim }) => ({ name, dim, reader: new FloatReader(data) }));
@@ -123,13 +119,4 @@ export function* parquetPieces(
   }
   void file.finish();
   yield taken(writer);
-}
-
-/** The pieces of `parquetPieces` as one. */
-export function parquetBytes(
-  rows: readonly Cells[],
-  vectors: readonly VectorColumn[] = [],
-): Uint8Array<ArrayBuffer> {
-  const whole = Buffer.concat([...parquetPieces(rows, vectors)]);
-  return new Uint8Array(whole);
 }

@@ -70,9 +70,7 @@ struct Pairs {
     typename Product::Sum v[block_rows][2 * panel_width];
   };
   static std::size_t rows(std::size_t left) noexcept { return left < block_rows ? left : block_rows; }
-  static void configure_for(std::size_t rows) noexcept {
-    const std::size_t upper = rows < tile_rows ? rows : tile_rows;
-    const std::size_t lower = rows - upper;
+  static void configure_for(std::size_t upper, std::size_t lower) noexcept {
     configure({upper, upper, lower, lower, upper, lower, tile_rows, tile_rows});
   }
   template <bool Lower, bool Second>
@@ -141,9 +139,7 @@ struct Digits {
   static std::size_t rows(std::size_t left) noexcept {
     return left >= block_rows ? block_rows : left < tile_rows ? left : tile_rows;
   }
-  static void configure_for(std::size_t rows) noexcept {
-    const std::size_t upper = rows < tile_rows ? rows : tile_rows;
-    const std::size_t lower = rows - upper;
+  static void configure_for(std::size_t upper, std::size_t lower) noexcept {
     configure({upper, lower, upper, lower, upper, lower, upper, tile_rows});
   }
   template <bool Lower, bool>

@@ -113,7 +113,8 @@ template <class Op, class Sink>
     const std::size_t left = block.count - row;
     const std::size_t rows = Op::rows(left);
     if (rows != configured) {
-      Op::configure_for(rows);
+      const std::size_t upper = rows < tile_rows ? rows : tile_rows;
+      Op::configure_for(upper, rows - upper);
       configured = rows;
     }
     for (std::size_t panel = 0; panel < block.panel_count; panel += Op::panels) {
@@ -228,8 +229,7 @@ void dense(const Block& block, const Dense& dense) noexcept {
   each_place<Op>(block, 0, DenseSink<Op>{block, dense});
 }
 
-// Sixteen values as whole steps, their three digits with the sign bit turned over: the lowest in the lowest
-// byte.
+// Sixteen values as whole steps: their three digits in the three low bytes, the lowest in the lowest.
 inline __m512i steps_of(F16 x, F16 inverse) noexcept {
   const __m512i middle = _mm512_set1_epi32(0x808080);
   return _mm512_xor_si512(_mm512_add_epi32(_mm512_cvtps_epi32((x * inverse).v), middle), middle);

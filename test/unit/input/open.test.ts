@@ -8,7 +8,7 @@ import { pack } from 'tar-stream';
 import type { InputItem, InputKind } from '#diptych/input/item.js';
 import { openInputs } from '#diptych/input/open.js';
 import { parquetWriteBuffer } from 'hyparquet-writer';
-import { parquetBytes } from '#diptych/output/parquet.js';
+import { parquetBytes } from '../../support/parquet.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
 const root = temporaryFolder();

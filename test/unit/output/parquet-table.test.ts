@@ -1,8 +1,8 @@
 import { expect, test } from '@jest/globals';
 import type { Cells } from '#diptych/output/cells.js';
 import type { Tower } from '#diptych/output/layout.js';
-import { parquetBytes } from '#diptych/output/parquet.js';
 import { ParquetTable } from '#diptych/output/parquet-table.js';
+import { parquetBytes } from '../../support/parquet.js';
 
 const DIM = 3;
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import { toCell, toJson, type Cells } from '#diptych/output/cells.js';
-import { columnNames, parquetBytes } from '#diptych/output/parquet.js';
+import { columnNames } from '#diptych/output/parquet.js';
+import { parquetBytes } from '../../support/parquet.js';
 
 async function roundTrip(bytes: Uint8Array): Promise<unknown[]> {
   return parquetReadObjects({ file: bytes.slice().buffer });
