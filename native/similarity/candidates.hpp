@@ -10,20 +10,26 @@
 
 namespace diptych::similarity {
 
-// The score that counts for order is in [lower, upper]; equal when it is known.
+// A row whose score that counts for order is in [lower, upper]. Floats, rounded outwards: the lists of a
+// thousand queries are to stay in the caches.
 struct Candidate {
-  double lower;
-  double upper;
-  std::uint64_t row;
-  // What is reported: the score itself, once it is known; else a NaN.
-  double score;
-  // Whether the interval is already as narrow as floats can make it.
+  float lower;
+  float upper;
+  std::uint32_t row;
+  // Whether the interval is already as narrow as a float product can make it.
   bool refined;
 };
 
+// A row whose score is known: what counts for order, and what is reported.
+struct Scored {
+  double key;
+  double score;
+  std::uint64_t row;
+};
+
 // The order of every result: score down, then row up.
-[[nodiscard]] inline bool ranks_before(const Candidate& a, const Candidate& b) noexcept {
-  return a.lower != b.lower ? a.lower > b.lower : a.row < b.row;
+[[nodiscard]] inline bool ranks_before(const Scored& a, const Scored& b) noexcept {
+  return a.key != b.key ? a.key > b.key : a.row < b.row;
 }
 
 // Keeps every row whose upper bound reaches the k-th best lower bound seen. That bound only rises, so one
@@ -34,31 +40,36 @@ class Candidates {
   explicit Candidates(std::size_t k) : k_(k), limit_(std::max<std::size_t>(128, 8 * k)) {}
 
   void push(const Candidate& candidate) {
-    if (candidate.upper >= floor_) list_.push_back(candidate);
+    if (static_cast<double>(candidate.upper) >= floor_) list_.push_back(candidate);
   }
   [[nodiscard]] bool full() const noexcept { return list_.size() >= limit_; }
   // Raises the floor to the k-th best lower bound and drops what is below it.
   void thin();
-  // When still too long after thin(): bounds do not separate them, so they must be scored (the caller does
-  // that through `list`) and the k best kept.
+  // When still too long after thin(): bounds do not separate them, so they must be scored.
   [[nodiscard]] bool crowded() const noexcept { return list_.size() > limit_ / 4 * 3; }
-  // Every candidate's score is known: keeps the k best, in order.
-  void settle();
+  // The same rows as the list, scored: with those known before the k best are kept, in order; the list is
+  // empty then.
+  void settle(std::span<const Scored> list);
+  // What another thread or an earlier segment found.
+  void join(const Candidates& other);
 
   void raise_floor(double floor) noexcept { floor_ = std::max(floor_, floor); }
   // A row whose score is below this cannot be among the k best.
   [[nodiscard]] double floor() const noexcept { return floor_; }
-  [[nodiscard]] std::vector<Candidate>& list() noexcept { return list_; }
-  // After thin(): the k best of the list, in no order.
+  [[nodiscard]] std::span<Candidate> list() noexcept { return list_; }
+  // After thin(): k of the list's best, in no order.
   [[nodiscard]] std::span<Candidate> best() noexcept {
     return std::span(list_).first(std::min(k_, list_.size()));
   }
+  // After settle(): the best, in order.
+  [[nodiscard]] std::span<const Scored> scored() const noexcept { return scored_; }
 
  private:
   std::size_t k_;
   std::size_t limit_;
   double floor_ = -std::numeric_limits<double>::infinity();
   std::vector<Candidate> list_;
+  std::vector<Scored> scored_;
 };
 
 }  // namespace diptych::similarity

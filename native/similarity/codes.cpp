@@ -73,6 +73,17 @@ void encode_codes(const Rows& rows, std::size_t first, std::span<const double> n
   }
 }
 
+CodeLengths lengths_of(std::span<const RowCode> rows) noexcept {
+  CodeLengths lengths;
+  double sum = 0;
+  for (const RowCode& row : rows) {
+    lengths.longest = std::max(lengths.longest, row.length);
+    sum += static_cast<double>(row.length);
+  }
+  if (!rows.empty()) lengths.average = static_cast<float>(sum / static_cast<double>(rows.size()));
+  return lengths;
+}
+
 std::vector<float> centre_of(const Rows& rows, Metric metric) {
   std::vector<double> sum(rows.dim);
   std::vector<float> scratch(rows.dim);

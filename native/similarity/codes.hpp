@@ -20,14 +20,23 @@ struct RowCode {
   std::int32_t sum;  // of the codes
 };
 
+// RowCode::length over all rows that are searched together; zeros where that is not known.
+struct CodeLengths {
+  float longest = 0;
+  float average = 0;
+};
+
+[[nodiscard]] CodeLengths lengths_of(std::span<const RowCode> rows) noexcept;
+
 // Views into codes; `stride` bytes from row to row, padded with zeros.
 struct CodeView {
   const std::int8_t* codes = nullptr;
   std::size_t stride = 0;
   std::span<const RowCode> rows;
+  CodeLengths lengths = {};
 
   [[nodiscard]] CodeView part(std::size_t first, std::size_t count) const noexcept {
-    return {codes + first * stride, stride, rows.subspan(first, count)};
+    return {codes + first * stride, stride, rows.subspan(first, count), lengths};
   }
 };
 

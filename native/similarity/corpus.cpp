@@ -49,7 +49,7 @@ Status Corpus::append(const Corpus* base, const Rows& rows, const Options& optio
       return Status::good();
     });
     if (!status.ok()) return status;
-    part->codes = {part->own_codes.data(), stride, part->own_row_codes};
+    part->codes = {part->own_codes.data(), stride, part->own_row_codes, lengths_of(part->own_row_codes)};
   }
   next->rows_ += rows.rows;
   next->parts_.push_back(std::move(part));

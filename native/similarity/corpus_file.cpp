@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -33,8 +34,9 @@ struct Header {
   std::uint32_t coded = 0;
   std::uint64_t rows = 0;
   std::uint64_t dim = 0;
-  std::uint64_t size = 0;  // of the whole file
-  std::uint64_t reserved[9] = {};
+  std::uint64_t size = 0;    // of the whole file
+  CodeLengths lengths = {};  // zeros in files of versions that did not know them
+  std::uint64_t reserved[8] = {};
   std::uint64_t check = 0;  // of everything before it
 };
 static_assert(sizeof(Header) == 128);
@@ -128,9 +130,13 @@ Status Corpus::save(const std::string& path, std::span<const Rows> data, const O
                 .coded = 1,
                 .rows = rows_,
                 .dim = dim_};
+  double sum = 0;
   for (const Segment& segment : all) {
     if (!segment.prepared() && segment.rows.rows > 0) header.coded = 0;
+    header.lengths.longest = std::max(header.lengths.longest, segment.codes.lengths.longest);
+    sum += static_cast<double>(segment.codes.lengths.average) * static_cast<double>(segment.rows.rows);
   }
+  if (rows_ > 0) header.lengths.average = static_cast<float>(sum / static_cast<double>(rows_));
   const Layout layout(header);
   header.size = layout.size;
   header.check = check_of(header);
@@ -213,7 +219,8 @@ Status Corpus::open(const std::string& path, std::shared_ptr<const Corpus>& out)
   if (header.coded != 0) {
     part->codes = {mapped->at<std::int8_t>(layout.codes),
                    code_stride(header.dim),
-                   {mapped->at<RowCode>(layout.row_codes), header.rows}};
+                   {mapped->at<RowCode>(layout.row_codes), header.rows},
+                   header.lengths};
   }
   part->file = std::move(mapped);
   corpus->parts_.push_back(std::move(part));

@@ -61,6 +61,7 @@ Status EncodedRows::settle_lengths(const Rows& rows, std::size_t first, std::siz
   ahead_ = 0;
   words_ = rows.dim;
   unit_ = 1;
+  reach_ = 0;
   scale_.resize(count);
   length_.resize(count);
   const bool plain = rows.type == DType::float32 && std::ranges::all_of(own_norms, [](double norm) {
@@ -209,8 +210,10 @@ void EncodedRows::use_codes(const CodeView& codes, const PackedQueries& queries,
   offset_.resize(count_);
   radius_.assign(count_, 0.0f);
   // |x'.y' - x^.y^| <= |x^| |y' - y^| + |x' - x^| |y'| (docs/exactness.md)
+  const bool own = bound == Bound::upper && queries.own_errors_pay(codes.lengths);
+  reach_ = own ? static_cast<double>(codes.lengths.longest) : 0;
   const double a = queries.code_length();
-  const double b = queries.code_error();
+  const double b = own ? queries.least_code_error() : queries.code_error();
   for (std::size_t j = 0; j < count_; ++j) {
     const RowCode& row = codes.rows[j];
     const auto error = static_cast<double>(row.error);
@@ -220,9 +223,8 @@ void EncodedRows::use_codes(const CodeView& codes, const PackedQueries& queries,
     offset_[j] = row.centre_dot;
     if (bound == Bound::none) continue;
     const double radius = a * error + b * length;
-    radius_[j] =
-        round_up(radius + static_cast<double>(row.slack) + 0x1p-20 * (radius + a * (length + error)));
-    offset_[j] = round_up(static_cast<double>(row.centre_dot) + static_cast<double>(radius_[j]));
+    radius_[j] = above(radius + static_cast<double>(row.slack) + 0x1p-20 * (radius + a * (length + error)));
+    offset_[j] = above(static_cast<double>(row.centre_dot) + static_cast<double>(radius_[j]));
   }
 }
 

@@ -58,6 +58,9 @@ class EncodedRows {
     return {source_ + (count_ + ahead_) * source_stride_, (rows - std::min(rows, ahead_)) * source_stride_};
   }
   [[nodiscard]] double radius(std::size_t row) const noexcept { return radius_[row]; }
+  // int8: what a query's extra_code_error is to be multiplied by, for a bound that rows do not carry: 0, or
+  // the longest row's length.
+  [[nodiscard]] double reach() const noexcept { return reach_; }
   // Scores are to be multiplied by this power of two: 1 unless metric is dot and a row's length is extreme.
   [[nodiscard]] double unit() const noexcept { return unit_; }
 
@@ -79,6 +82,7 @@ class EncodedRows {
   std::size_t stride_ = 0;
   std::size_t words_ = 0;
   double unit_ = 1;
+  double reach_ = 0;
   std::vector<float> scale_;
   std::vector<float> offset_;
   std::vector<float> radius_;

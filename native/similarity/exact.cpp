@@ -35,8 +35,8 @@ double quotient(Pair a, Pair b) noexcept {
 
 }  // namespace
 
-ExactRow exact_row(const float* x, std::size_t dim) noexcept {
-  return {x, active_rows().dot_exact(x, x, dim)};
+ExactRow exact_row(const float* x, std::size_t dim, Metric metric) noexcept {
+  return {x, metric == Metric::cosine ? active_rows().dot_exact(x, x, dim) : Pair{}};
 }
 
 double exact_score(const ExactRow& a, const ExactRow& b, std::size_t dim, Metric metric) noexcept {
@@ -48,7 +48,12 @@ double exact_score(const ExactRow& a, const ExactRow& b, std::size_t dim, Metric
 }
 
 double order_key(double score, Metric metric) noexcept {
-  return metric == Metric::cosine ? std::nearbyint(score * 1e12) / 1e12 : score;
+  if (metric != Metric::cosine) return score;
+  const double scaled = score * 1e12;
+  // Ties to even, without a call: a double has no binary places beyond 2^52. Cosines' bounds are below 2^51.
+  constexpr double no_places = 0x1.8p52;
+  const double whole = std::abs(scaled) < 0x1p51 ? (scaled + no_places) - no_places : std::nearbyint(scaled);
+  return whole / 1e12;
 }
 
 double least_score(double key, Metric metric) noexcept {

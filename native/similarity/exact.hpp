@@ -13,13 +13,13 @@
 
 namespace diptych::similarity {
 
-// A row with what its scores need: |x|^2 to twice double's precision.
+// A row with what its scores need: for cosines |x|^2, to twice double's precision.
 struct ExactRow {
   const float* x;
   kernels::similarity::Pair square;
 };
 
-[[nodiscard]] ExactRow exact_row(const float* x, std::size_t dim) noexcept;
+[[nodiscard]] ExactRow exact_row(const float* x, std::size_t dim, Metric metric) noexcept;
 
 // Zero rows score 0; cosines are within [-1, 1]; never -0. An inner product beyond double is not possible.
 [[nodiscard]] double exact_score(const ExactRow& a, const ExactRow& b, std::size_t dim,

@@ -53,7 +53,8 @@ Status PackedQueries::reserve(const Variant& variant, std::size_t count, std::si
   }
   base::use_huge_pages(panels_.data(), bytes);
   std::fill_n(panels_.data(), bytes, std::byte{0});
-  code_length_ = code_error_ = 0;
+  code_length_ = code_error_ = least_code_error_ = all_extra_ = 0;
+  extra_code_error_.assign(count, 0.0);
   scale_.assign(padded, 1.0f);
   factor_.assign(count, 1.0);
   shift_.assign(count, 0.0);
@@ -202,7 +203,22 @@ Status PackedQueries::pack_int8(const Variant& variant, const Source& source, st
   });
   for (const double length : lengths) code_length_ = std::max(code_length_, length);
   for (const double error : errors) code_error_ = std::max(code_error_, error);
+  // A zero query is searched in no codes, so it does not count.
+  least_code_error_ = code_error_;
+  for (const double error : errors) {
+    if (error > 0) least_code_error_ = std::min(least_code_error_, error);
+  }
+  for (std::size_t q = 0; q < count_; ++q) {
+    extra_code_error_[q] = std::max(0.0, errors[q] - least_code_error_);
+    all_extra_ += extra_code_error_[q];
+  }
   return status;
+}
+
+bool PackedQueries::own_errors_pay(const CodeLengths& lengths) const noexcept {
+  const double own = all_extra_ * static_cast<double>(lengths.longest);
+  const double common = (code_error_ - least_code_error_) * static_cast<double>(lengths.average);
+  return own < common * static_cast<double>(count_);
 }
 
 }  // namespace diptych::similarity

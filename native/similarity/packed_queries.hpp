@@ -8,6 +8,7 @@
 #include "base/aligned_buffer.hpp"
 #include "base/status.hpp"
 #include "kernels/similarity/kernel.hpp"
+#include "similarity/codes.hpp"
 #include "similarity/options.hpp"
 #include "similarity/rows.hpp"
 
@@ -59,9 +60,16 @@ class PackedQueries {
   [[nodiscard]] const float* scale() const noexcept { return scale_.data(); }
   [[nodiscard]] double factor(std::size_t query) const noexcept { return factor_[query]; }
   [[nodiscard]] double shift(std::size_t query) const noexcept { return shift_[query]; }
-  // int8: no query's dequantised codes are longer than this, nor farther from it.
+  // int8: no query's dequantised codes are longer than this.
   [[nodiscard]] double code_length() const noexcept { return code_length_; }
+  // int8: how far a query is from its dequantised codes: at most, at least, and how much farther one is than
+  // the nearest.
   [[nodiscard]] double code_error() const noexcept { return code_error_; }
+  [[nodiscard]] double least_code_error() const noexcept { return least_code_error_; }
+  [[nodiscard]] double extra_code_error(std::size_t query) const noexcept { return extra_code_error_[query]; }
+  // Whether intervals are narrower when rows carry the least error and each query adds its own for the
+  // longest row, than when rows carry the largest error of all queries.
+  [[nodiscard]] bool own_errors_pay(const CodeLengths& lengths) const noexcept;
 
  private:
   // What to multiply a query of this length by, its factor_ set to undo it.
@@ -90,6 +98,9 @@ class PackedQueries {
   std::vector<double> shift_;
   double code_length_ = 0;
   double code_error_ = 0;
+  double least_code_error_ = 0;
+  std::vector<double> extra_code_error_;
+  double all_extra_ = 0;  // their sum
 };
 
 }  // namespace diptych::similarity

@@ -10,6 +10,8 @@ namespace {
 
 // Rounding the rows to bfloat16 costs about as much as this many queries in fp32 do.
 constexpr std::size_t worth_halving = 32;
+// Making codes costs more, and their products half as much: the same time at 256 queries, measured.
+constexpr std::size_t worth_coding_instead = 320;
 
 // Splitting the rows costs as much as tens of queries in fp32 do: below so many there is little to gain (none
 // at 64, measured); so few values leave tiles empty.
@@ -36,7 +38,9 @@ Pass choose_pass(Precision precision, std::size_t queries, std::size_t dim, bool
       break;
   }
   if (dim > kernels::similarity::most_int8_dim) return Pass::fp32;
-  if (!prepared && bf16_is_fast() && queries >= worth_halving) return Pass::bf16;
+  if (!prepared && bf16_is_fast() && queries >= worth_halving && queries < worth_coding_instead) {
+    return Pass::bf16;
+  }
   const kernels::CpuFeatures uses = active_int8().needs;
   const bool fast =
       uses.contains(kernels::CpuFeature::avx512vnni) || uses.contains(kernels::CpuFeature::neon_dotprod);

@@ -8,6 +8,7 @@
 #include "similarity/encoded_rows.hpp"
 #include "similarity/exact.hpp"
 #include "similarity/parallel.hpp"
+#include "similarity/rounding.hpp"
 
 namespace diptych::similarity {
 
@@ -17,7 +18,8 @@ using kernels::similarity::Hit;
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+// More than rounding to 12 decimals moves a cosine (order_key).
+constexpr double key_rounding = 1e-12;
 // Rows that a thread takes at a time.
 constexpr std::size_t slab_rows = 4096;
 // Candidates between two looks at whether the work was cancelled: a tenth of a millisecond.
@@ -50,16 +52,17 @@ struct QueryBlock::Worker {
 
   void take(ScanState& scan, std::size_t row, std::size_t query, const Hit& hit) {
     const Metric metric = block->options_.metric;
-    Candidate candidate{0, 0, row, unknown, scan.pass == Pass::fp32};
+    Candidate candidate{0, 0, static_cast<std::uint32_t>(row), scan.pass == Pass::fp32};
     if (block->exact()) {
       const Interval interval = interval_of(scan, hit, query, Bound::upper);
-      candidate.lower = order_key(interval.lower, metric);
-      candidate.upper = order_key(interval.upper, metric);
+      const double margin = metric == Metric::cosine ? key_rounding : 0;
+      candidate.lower = below(interval.lower - margin);
+      candidate.upper = above(interval.upper + margin);
     } else {
       // Rounded and clipped as it will be reported, so that the order shown is the order used.
       const double value = interval_of(scan, hit, query, Bound::none).lower;
       const auto score = static_cast<float>(metric == Metric::cosine ? std::clamp(value, -1.0, 1.0) : value);
-      candidate.lower = candidate.upper = candidate.score = static_cast<double>(score) + 0.0;
+      candidate.lower = candidate.upper = score + 0.0f;
     }
     Candidates& mine = candidates[query];
     mine.push(candidate);
@@ -72,10 +75,7 @@ struct QueryBlock::Worker {
       block->refine(*segment, query, mine.list());
       mine.thin();
     }
-    if (mine.crowded()) {
-      block->score(*segment, query, mine.list());
-      mine.settle();
-    }
+    if (mine.crowded()) block->score(*segment, query, mine);
     set_threshold(scan, query);
     block->raise_floor(query, mine.floor());
   }
@@ -162,15 +162,14 @@ void QueryBlock::refine(const Segment& segment, std::size_t query, std::span<Can
   const std::size_t dim = queries_.dim;
   const double error = fp32_error(dim) + underflow;
   const double query_norm = norms_[first_ + query];
-  if (!(error < 1) || query_norm < shortest || query_norm > longest) return;
+  if (!exact() || !(error < 1) || query_norm < shortest || query_norm > longest) return;
   std::vector<float> query_scratch(queries_.type == DType::float32 ? 0 : dim);
   std::vector<float> row_scratch(segment.rows.type == DType::float32 ? 0 : dim);
   const float* const x = queries_.floats(first_ + query, query_scratch.data());
   const bool cosine = options_.metric == Metric::cosine;
-  const auto is_settled = [](const Candidate& c) { return c.refined || !std::isnan(c.score); };
   // Rows lie far apart in memory: the next one is fetched while this one is multiplied.
   const auto fetch = [&](const Candidate& next) {
-    if (is_settled(next)) return;
+    if (next.refined) return;
     const std::byte* const row = segment.rows.at(next.row - segment.first);
     for (std::size_t byte = 0; byte < segment.rows.stride(); byte += 64) __builtin_prefetch(row + byte);
   };
@@ -178,7 +177,7 @@ void QueryBlock::refine(const Segment& segment, std::size_t query, std::span<Can
     if (i % between_looks == 0 && options_.cancelled()) return;
     Candidate& candidate = list[i];
     if (i + 1 < list.size()) fetch(list[i + 1]);
-    if (is_settled(candidate)) continue;
+    if (candidate.refined) continue;
     candidate.refined = true;
     const std::size_t row = candidate.row - segment.first;
     const double norm = segment.norms[row];
@@ -188,24 +187,35 @@ void QueryBlock::refine(const Segment& segment, std::size_t query, std::span<Can
         static_cast<double>(active_rows().dot_fast(x, segment.rows.floats(row, row_scratch.data()), dim));
     const double value = cosine ? dot / lengths : dot;
     const double radius = cosine ? error : error * lengths;
-    candidate.lower = std::max(candidate.lower, order_key(value - radius, options_.metric));
-    candidate.upper = std::min(candidate.upper, order_key(value + radius, options_.metric));
+    const double margin = radius + (cosine ? key_rounding : 0);
+    candidate.lower = std::max(candidate.lower, below(value - margin));
+    candidate.upper = std::min(candidate.upper, above(value + margin));
   }
 }
 
-void QueryBlock::score(const Segment& segment, std::size_t query, std::vector<Candidate>& list) const {
-  const std::size_t dim = queries_.dim;
-  std::vector<float> query_scratch(queries_.type == DType::float32 ? 0 : dim);
-  std::vector<float> row_scratch(segment.rows.type == DType::float32 ? 0 : dim);
-  const ExactRow x = exact_row(queries_.floats(first_ + query, query_scratch.data()), dim);
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    if (i % between_looks == 0 && options_.cancelled()) return;
-    Candidate& candidate = list[i];
-    if (!std::isnan(candidate.score)) continue;
-    const float* const y = segment.rows.floats(candidate.row - segment.first, row_scratch.data());
-    candidate.score = exact_score(x, exact_row(y, dim), dim, options_.metric);
-    candidate.lower = candidate.upper = order_key(candidate.score, options_.metric);
+void QueryBlock::score(const Segment& segment, std::size_t query, Candidates& candidates) const {
+  const std::span<const Candidate> list = candidates.list();
+  std::vector<Scored> scored;
+  scored.reserve(list.size());
+  if (exact()) {
+    const std::size_t dim = queries_.dim;
+    std::vector<float> query_scratch(queries_.type == DType::float32 ? 0 : dim);
+    std::vector<float> row_scratch(segment.rows.type == DType::float32 ? 0 : dim);
+    const float* const floats = queries_.floats(first_ + query, query_scratch.data());
+    const ExactRow x = exact_row(floats, dim, options_.metric);
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      if (i % between_looks == 0 && options_.cancelled()) return;
+      const float* const y = segment.rows.floats(list[i].row - segment.first, row_scratch.data());
+      const double score = exact_score(x, exact_row(y, dim, options_.metric), dim, options_.metric);
+      scored.push_back({order_key(score, options_.metric), score, list[i].row});
+    }
+  } else {
+    for (const Candidate& candidate : list) {
+      const auto score = static_cast<double>(candidate.lower);
+      scored.push_back({score, score, candidate.row});
+    }
   }
+  candidates.settle(scored);
 }
 
 void QueryBlock::settle(const Segment& segment, std::vector<Worker>& workers, std::size_t query) {
@@ -214,19 +224,21 @@ void QueryBlock::settle(const Segment& segment, std::vector<Worker>& workers, st
   best.raise_floor(floors_[query].load(std::memory_order_relaxed));
   for (Worker& worker : workers) {
     if (worker.candidates.empty()) continue;
-    for (const Candidate& candidate : worker.candidates[query].list()) best.push(candidate);
+    best.join(worker.candidates[query]);
   }
+  best.thin();
+  // The k best raise the floor, so that fewer of the others are left to refine.
+  refine(segment, query, best.best());
   best.thin();
   refine(segment, query, best.list());
   best.thin();
-  score(segment, query, best.list());
-  best.settle();
+  score(segment, query, best);
   raise_floor(query, best.floor());
 }
 
 void QueryBlock::finish(std::span<std::int32_t> indices, std::span<float> scores) {
   for (std::size_t query = 0; query < count_; ++query) {
-    const auto& list = best_[query].list();
+    const std::span<const Scored> list = best_[query].scored();
     for (std::size_t i = 0; i < k_; ++i) {
       const std::size_t at = query * k_ + i;
       if (is_zero(query)) {

@@ -39,7 +39,8 @@ class QueryBlock {
   // Narrows intervals that int8 left wide, by one float product each: a tenth of the cost of a score, and
   // most rows that int8 could not rule out fall to it.
   void refine(const Segment& segment, std::size_t query, std::span<Candidate> list) const;
-  void score(const Segment& segment, std::size_t query, std::vector<Candidate>& list) const;
+  // Scores the whole list and settles it.
+  void score(const Segment& segment, std::size_t query, Candidates& candidates) const;
   void settle(const Segment& segment, std::vector<Worker>& workers, std::size_t query);
   void raise_floor(std::size_t query, double floor) noexcept;
 

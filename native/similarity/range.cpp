@@ -64,12 +64,13 @@ struct Worker {
       const std::size_t dim = segment->rows.dim;
       if (known_query != at) {
         query_scratch.resize(dim);
-        known = exact_row(shared->query.queries.floats(shared->query.first + at, query_scratch.data()), dim);
+        known = exact_row(shared->query.queries.floats(shared->query.first + at, query_scratch.data()), dim,
+                          shared->options.metric);
         known_query = at;
       }
       row_scratch.resize(dim);
       const float* const y = segment->rows.floats(row - segment->first, row_scratch.data());
-      score = exact_score(known, exact_row(y, dim), dim, shared->options.metric);
+      score = exact_score(known, exact_row(y, dim, shared->options.metric), dim, shared->options.metric);
     } else {
       score = interval_of(scan, hit, at, Bound::none).lower;
       if (shared->options.metric == Metric::cosine) score = std::clamp(score, -1.0, 1.0);

@@ -28,8 +28,8 @@ Status rank(const Rows& queries, const Rows& rows, std::size_t per_query,
   return for_each_slab(queries.rows, options, [&](std::size_t, std::size_t q) {
     std::vector<float> query_scratch(dim);
     std::vector<float> row_scratch(dim);
-    const ExactRow x = exact_row(queries.floats(q, query_scratch.data()), dim);
-    std::vector<Candidate> list;
+    const ExactRow x = exact_row(queries.floats(q, query_scratch.data()), dim, options.metric);
+    std::vector<Scored> list;
     for (const std::int32_t index : candidates.subspan(q * per_query, per_query)) {
       if (index < 0 || static_cast<std::size_t>(index) >= rows.rows) {
         return Status::fail(Code::bad_input, "candidates: query " + std::to_string(q) + " names row " +
@@ -37,9 +37,8 @@ Status rank(const Rows& queries, const Rows& rows, std::size_t per_query,
       }
       const auto row = static_cast<std::size_t>(index);
       const float* const y = rows.floats(row, row_scratch.data());
-      const double score = exact_score(x, exact_row(y, dim), dim, options.metric);
-      const double key = order_key(score, options.metric);
-      list.push_back({key, key, row, score, true});
+      const double score = exact_score(x, exact_row(y, dim, options.metric), dim, options.metric);
+      list.push_back({order_key(score, options.metric), score, row});
     }
     std::ranges::sort(list, ranks_before);
     for (std::size_t i = 0; i < list.size(); ++i) {

@@ -14,8 +14,25 @@ using base::Status;
 constexpr std::size_t many_queries = 256;
 
 float threshold_for(const ScanState& state, std::size_t query, double least) noexcept {
-  return round_down(least / (state.packed->factor(query) * state.unit) - state.packed->shift(query));
+  const double extra = state.reach * state.packed->extra_code_error(query);
+  return round_down(least / (state.packed->factor(query) * state.unit) - state.packed->shift(query) - extra);
 }
+
+namespace {
+
+// Whether thresholds made for what the state was are of use no more.
+bool adopt(ScanState& state, Pass pass, const PackedQueries* packed) noexcept {
+  if (packed == state.packed && state.rows.unit() == state.unit && state.rows.reach() == state.reach) {
+    return false;
+  }
+  state.pass = pass;
+  state.packed = packed;
+  state.unit = state.rows.unit();
+  state.reach = state.rows.reach();
+  return true;
+}
+
+}  // namespace
 
 Status load_chunk(ScanState& state, Passes& passes, Pass wanted, const Segment& segment, std::size_t first,
                   std::size_t count, Metric metric, Bound bound, bool& changed) {
@@ -50,12 +67,7 @@ Status load_chunk(ScanState& state, Passes& passes, Pass wanted, const Segment& 
       }
       break;
   }
-  if (packed != state.packed || state.rows.unit() != state.unit) {
-    state.pass = pass;
-    state.packed = packed;
-    state.unit = state.rows.unit();
-    changed = true;
-  }
+  changed = adopt(state, pass, packed) || changed;
   return status;
 }
 
@@ -82,12 +94,7 @@ Status load_few(ScanState& state, Passes& passes, const Segment& segment, std::s
   if (!status.ok()) return status;
   // Copies scaled by powers of two, where lengths are extreme or elements are not floats.
   if (!state.rows.in_place()) products(reinterpret_cast<const float*>(state.rows.block().rows));
-  if (packed != state.packed || state.rows.unit() != state.unit) {
-    state.pass = Pass::fp32;
-    state.packed = packed;
-    state.unit = state.rows.unit();
-    changed = true;
-  }
+  changed = adopt(state, Pass::fp32, packed) || changed;
   return status;
 }
 

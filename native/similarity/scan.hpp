@@ -27,6 +27,7 @@ struct ScanState {
   std::vector<float> dots;
   std::vector<float> squares;
   double unit = 1;
+  double reach = 0;
   Pass pass = Pass::fp32;
   const PackedQueries* packed = nullptr;
   // Rows looked at, and hits handed on.
@@ -43,9 +44,11 @@ struct Interval {
 [[nodiscard]] inline Interval interval_of(const ScanState& state, const kernels::similarity::Hit& hit,
                                           std::size_t query, Bound bound) noexcept {
   const double factor = state.packed->factor(query) * state.unit;
-  const double upper = (static_cast<double>(hit.value) + state.packed->shift(query)) * factor;
-  if (bound == Bound::none) return {upper, upper};
-  const double radius = state.rows.radius(hit.row);
+  const double value = static_cast<double>(hit.value) + state.packed->shift(query);
+  if (bound == Bound::none) return {value * factor, value * factor};
+  const double extra = state.reach * state.packed->extra_code_error(query);
+  const double upper = (value + extra) * factor;
+  const double radius = state.rows.radius(hit.row) + extra;
   constexpr double infinity = std::numeric_limits<double>::infinity();
   if (!(radius < infinity)) return {-infinity, infinity};
   return {upper - 2 * radius * factor, upper};
@@ -55,8 +58,8 @@ struct Interval {
 [[nodiscard]] float threshold_for(const ScanState& state, std::size_t query, double least) noexcept;
 
 // Makes `state.rows` ready for rows first .. first + count - 1 of the segment in the pass asked for (fp32
-// instead of int8 where lengths forbid codes), and `state.pass`, `packed`, `unit` say which it is; `changed`
-// tells whether thresholds must be made anew.
+// instead of int8 where lengths forbid codes), and `state.pass`, `packed`, `unit`, `reach` say which it is;
+// `changed` tells whether thresholds must be made anew.
 [[nodiscard]] base::Status load_chunk(ScanState& state, Passes& passes, Pass wanted, const Segment& segment,
                                       std::size_t first, std::size_t count, Metric metric, Bound bound,
                                       bool& changed);
@@ -74,7 +77,7 @@ void set_soon(kernels::similarity::Block& block, const PackedQueries& packed, st
 
 // Rows from .. to - 1 of the segment. The sink has
 //   Pass pass(): the pass it wants now;
-//   void set_thresholds(ScanState&): fills state.thresholds for state.packed and state.unit;
+//   void set_thresholds(ScanState&): fills state.thresholds for state.packed, unit and reach;
 //   void take(ScanState&, row, query, hit): row of the whole corpus, query of the packed range.
 template <class Sink>
 [[nodiscard]] base::Status scan(ScanState& state, Passes& passes, const Segment& segment, std::size_t from,

@@ -47,8 +47,8 @@ void splits(const DigitsVariant& variant) {
       for (std::size_t k = 0; k < padded / digits_of_a_value; ++k) {
         double steps = 0;
         for (std::size_t digit = 0; digit < digits_of_a_value; ++digit) {
-          steps = steps * 256 +
-                  digits[(k / digit_width * digits_of_a_value + digit) * digit_width + k % digit_width];
+          steps = steps * 256 + digits[(k / digit_width * digits_of_a_value + digit) * digit_width +
+                                       digit_place(k % digit_width)];
         }
         const double value = k < d && step > 0 ? static_cast<double>(x[k]) : 0;
         CHECK(std::abs(steps * static_cast<double>(step) - value) <=

@@ -8,6 +8,7 @@
 #include <memory>
 #include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "harness.hpp"
@@ -161,13 +162,24 @@ TEST("similarity search: every pass's interval holds the true score") {
     CHECK(row_norms(rows.view(), "rows", norms, options).ok());
     CHECK(row_norms(queries.view(), "queries", query_norms, options).ok());
     const std::vector<float> centre = centre_of(rows.view(), Metric::cosine);
-    for (const Pass pass : {Pass::fp32, Pass::bf16, Pass::int8, Pass::digits}) {
+    const std::vector<Rows> parts{rows.view()};
+    std::shared_ptr<const Corpus> corpus;
+    CHECK(Corpus::append(nullptr, rows.view(), options, corpus).ok());
+    const Segment prepared = corpus->segments(parts)[0];
+    const Segment plain{rows.view(), 0, norms, {}, {}};
+    const std::pair<Pass, const Segment&> cases[] = {{Pass::fp32, plain},
+                                                     {Pass::bf16, plain},
+                                                     {Pass::int8, plain},
+                                                     {Pass::digits, plain},
+                                                     {Pass::int8, prepared}};
+    for (const auto& [pass, segment] : cases) {
       Passes passes(asked, 0, count, query_norms, centre, options);
       ScanState state;
       bool changed = false;
-      const Segment segment{rows.view(), 0, norms, {}, {}};
       CHECK(
           load_chunk(state, passes, pass, segment, 0, rows.rows, Metric::cosine, Bound::upper, changed).ok());
+      // Rows of one length: each query carries its own error. (The lengths of prepared rows are known.)
+      CHECK_EQUAL(state.reach > 0, segment.prepared());
       const PackedQueries& packed = *state.packed;
       std::vector<float> values(rows.rows * count);
       auto block = state.rows.block();

@@ -59,13 +59,16 @@ struct Operands {
 };
 
 // What an Op says: how many tiles of a row its step multiplies with as many of a panel, how many panels it
-// takes at a time, how many rows of those that are left; and the type that its tiles are stored as.
+// takes at a time, how many rows of those that are left; and the type that its tiles are stored as. A step
+// calls between(), once or twice, for work of the vector units that its products need not wait for, where
+// that was fastest; rows_at_a_turn says how many rows of other sums it should take to be done in 512 values.
 
 // Tiles 0..3: sums of (row tile, panel); 4, 5: row tiles; 6, 7: panels.
 template <class Product>
 struct Pairs {
   static constexpr std::size_t tiles = 1;
   static constexpr std::size_t panels = 2;
+  static constexpr std::size_t rows_at_a_turn = 2;
   struct alignas(64) Sums {
     typename Product::Sum v[block_rows][2 * panel_width];
   };
@@ -80,13 +83,16 @@ struct Pairs {
     if constexpr (Lower) _tile_zero(2);
     if constexpr (Lower && Second) _tile_zero(3);
   }
-  template <bool Lower, bool Second>
-  [[gnu::always_inline]] static inline void step(const Operands& at) noexcept {
+  template <bool Lower, bool Second, class Between>
+  [[gnu::always_inline]] static inline void step(const Operands& at, const Between& between) noexcept {
     _tile_loadd(4, at.row(0), at.a_stride);
-    if constexpr (Lower) _tile_loadd(5, at.row(1), at.a_stride);
     _tile_loadd(6, at.panel(0), at.b_stride);
     if constexpr (Second) _tile_loadd(7, at.panel(1), at.b_stride);
-    Product::template multiply<Lower, Second>();
+    if constexpr (Lower) _tile_loadd(5, at.row(1), at.a_stride);
+    between();
+    Product::template upper<Second>();
+    between();
+    if constexpr (Lower) Product::template lower<Second>();
   }
   template <bool Lower, bool Second>
   [[gnu::always_inline]] static inline void store(Sums& sums) noexcept {
@@ -96,32 +102,41 @@ struct Pairs {
     if constexpr (Lower) _tile_stored(2, &sums.v[tile_rows][0], row_bytes);
     if constexpr (Lower && Second) _tile_stored(3, &sums.v[tile_rows][panel_width], row_bytes);
   }
-  static F16 load(const Sums& sums, std::size_t row, std::size_t panel) noexcept {
+  [[gnu::always_inline]] static inline F16 load(const Sums& sums, std::size_t row,
+                                                std::size_t panel) noexcept {
     return Product::load(&sums.v[row][panel * panel_width]);
   }
 };
 
 struct Int8Product {
   using Sum = std::int32_t;
-  static F16 load(const Sum* p) noexcept { return {_mm512_cvtepi32_ps(_mm512_load_si512(p))}; }
-  template <bool Lower, bool Second>
-  [[gnu::always_inline]] static inline void multiply() noexcept {
+  [[gnu::always_inline]] static inline F16 load(const Sum* p) noexcept {
+    return {_mm512_cvtepi32_ps(_mm512_load_si512(p))};
+  }
+  template <bool Second>
+  [[gnu::always_inline]] static inline void upper() noexcept {
     _tile_dpbssd(0, 4, 6);
     if constexpr (Second) _tile_dpbssd(1, 4, 7);
-    if constexpr (Lower) _tile_dpbssd(2, 5, 6);
-    if constexpr (Lower && Second) _tile_dpbssd(3, 5, 7);
+  }
+  template <bool Second>
+  [[gnu::always_inline]] static inline void lower() noexcept {
+    _tile_dpbssd(2, 5, 6);
+    if constexpr (Second) _tile_dpbssd(3, 5, 7);
   }
 };
 
 struct Bf16Product {
   using Sum = float;
-  static F16 load(const Sum* p) noexcept { return F16::load(p); }
-  template <bool Lower, bool Second>
-  [[gnu::always_inline]] static inline void multiply() noexcept {
+  [[gnu::always_inline]] static inline F16 load(const Sum* p) noexcept { return F16::load(p); }
+  template <bool Second>
+  [[gnu::always_inline]] static inline void upper() noexcept {
     _tile_dpbf16ps(0, 4, 6);
     if constexpr (Second) _tile_dpbf16ps(1, 4, 7);
-    if constexpr (Lower) _tile_dpbf16ps(2, 5, 6);
-    if constexpr (Lower && Second) _tile_dpbf16ps(3, 5, 7);
+  }
+  template <bool Second>
+  [[gnu::always_inline]] static inline void lower() noexcept {
+    _tile_dpbf16ps(2, 5, 6);
+    if constexpr (Second) _tile_dpbf16ps(3, 5, 7);
   }
 };
 
@@ -132,6 +147,7 @@ using Bf16 = Pairs<Bf16Product>;
 struct Digits {
   static constexpr std::size_t tiles = digits_of_a_value;
   static constexpr std::size_t panels = 1;
+  static constexpr std::size_t rows_at_a_turn = 4;
   struct alignas(64) Sums {
     std::int32_t v[digits_of_a_value][block_rows][panel_width];
   };
@@ -152,13 +168,14 @@ struct Digits {
     if constexpr (Lower) _tile_zero(5);
   }
   // Up and down through the row tiles, so that many a product shares an operand with the one before it.
-  template <bool Lower, bool>
-  [[gnu::always_inline]] static inline void step(const Operands& at) noexcept {
+  template <bool Lower, bool, class Between>
+  [[gnu::always_inline]] static inline void step(const Operands& at, const Between& between) noexcept {
     const auto load = [&](std::size_t tile, std::size_t digit) __attribute__((always_inline)) {
       _tile_loadd(6, at.row(tile, digit * tile_bytes), at.a_stride);
     };
     _tile_loadd(7, at.panel(0, 0), at.b_stride);
     load(0, 0);
+    between();
     _tile_dpbssd(0, 6, 7);
     if constexpr (Lower) {
       load(1, 0);
@@ -202,7 +219,7 @@ struct Digits {
     if constexpr (Lower) _tile_stored(3, &sums.v[1][tile_rows][0], row_bytes);
     if constexpr (Lower) _tile_stored(5, &sums.v[2][tile_rows][0], row_bytes);
   }
-  static F16 load(const Sums& sums, std::size_t row, std::size_t) noexcept {
+  [[gnu::always_inline]] static inline F16 load(const Sums& sums, std::size_t row, std::size_t) noexcept {
     const auto sum = [&](std::size_t w) { return Int8Product::load(&sums.v[w][row][0]); };
     return simd::fma(sum(0), F16::all(0x1p16f), simd::fma(sum(1), F16::all(0x1p8f), sum(2)));
   }

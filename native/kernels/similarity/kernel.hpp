@@ -106,6 +106,10 @@ struct Variant {
 inline constexpr std::size_t digits_of_a_value = 3;
 // So many values' highest digits lie side by side, then their middle ones, then their lowest.
 inline constexpr std::size_t digit_width = 64;
+// Where the digits of value k lie among those: in fours, turned as registers of four lanes turn them.
+[[nodiscard]] constexpr std::size_t digit_place(std::size_t k) noexcept {
+  return k % 16 / 4 * 16 + k / 16 * 4 + k % 4;
+}
 // The largest number of steps. Three digits reach 127 * (2^16 + 2^8 + 1) = 8355711; what is below that is
 // room for the rounding of the step's inverse.
 inline constexpr float most_steps = 8355328;

@@ -197,7 +197,8 @@ float split(const float* x, std::int8_t* digits, std::size_t d, const Soon&) noe
     auto steps = static_cast<std::int32_t>(k < d ? std::nearbyint(x[k] * inverse) : 0.0f);
     for (std::size_t digit = digits_of_a_value; digit-- > 0;) {
       const auto low = static_cast<std::int8_t>(steps & 0xff);
-      digits[(k / digit_width * digits_of_a_value + digit) * digit_width + k % digit_width] = low;
+      const std::size_t first = (k / digit_width * digits_of_a_value + digit) * digit_width;
+      digits[first + digit_place(k % digit_width)] = low;
       steps = (steps - low) / 256;
     }
   }
