@@ -58,7 +58,7 @@ std::vector<float> folded_scales(const PackedQueries& packed, double unit, std::
 // A kernel's lines lie a whole row of the matrix apart, where they share a few sets of the caches. Of those
 // shorter than this, so many columns are made before they are written.
 constexpr std::size_t shortest_line = 64;
-constexpr std::size_t columns_at_once = 256;
+constexpr std::size_t columns_to_write = 256;
 
 // A worker's buffers: its rows, and scores on their way to the matrix.
 struct DenseState {
@@ -86,25 +86,29 @@ Status dense_chunk(DenseState& dense, std::span<const std::byte> next, std::span
   const std::vector<float> folded =
       state.pass == Pass::int8 ? std::vector<float>{} : folded_scales(packed, state.unit, columns);
   auto block = state.rows.block();
-  const bool direct = packed.width() >= shortest_line;
-  const std::size_t groups_at_once = direct ? 1 : columns_at_once / packed.width();
-  const std::size_t stride = direct ? columns : columns_at_once;
+  const std::size_t at_once = packed.variant().groups_at_once;
+  const bool direct = packed.width() * at_once >= shortest_line;
+  const std::size_t groups_to_write = direct ? at_once : columns_to_write / packed.width();
+  const std::size_t stride = direct ? columns : columns_to_write;
   if (!direct && !dense.scores.reserve(block.count * stride)) {
     return Status::fail(Code::out_of_memory, "not enough memory for a block of scores");
   }
   for (std::size_t group = 0; group < packed.groups();) {
     if (options.cancelled()) return Status::fail(Code::aborted, "the operation was aborted");
     const std::size_t first = group * packed.width();
-    const std::size_t end = std::min(packed.groups(), group + groups_at_once);
+    const std::size_t end = std::min(packed.groups(), group + groups_to_write);
     float* const scores = direct ? out.data() + first : dense.scores.data();
-    for (; group < end; ++group) {
+    while (group < end) {
       const std::size_t from = group * packed.width();
+      const std::size_t next_group = std::min(end, group + at_once);
       block.panels = packed.panels(group);
-      block.panel_count = packed.panels_of(group);
+      block.panel_count =
+          (next_group - group - 1) * packed.variant().group + packed.panels_of(next_group - 1);
       block.query_scale = (folded.empty() ? packed.scale() : folded.data()) + from;
-      set_soon(block, packed, group, next);
-      packed.variant().dense(
-          block, {scores + (from - first), stride, std::min(packed.width(), columns - from), -limit, limit});
+      set_soon(block, packed, group, next_group, next);
+      const std::size_t width = std::min((next_group - group) * packed.width(), columns - from);
+      packed.variant().dense(block, {scores + (from - first), stride, width, -limit, limit});
+      group = next_group;
     }
     const std::size_t count = std::min(end * packed.width(), columns) - first;
     for (std::size_t j = 0; j < block.count; ++j) {

@@ -98,14 +98,14 @@ Status load_few(ScanState& state, Passes& passes, const Segment& segment, std::s
   return status;
 }
 
-void set_soon(kernels::similarity::Block& block, const PackedQueries& packed, std::size_t group,
-              std::span<const std::byte> next) noexcept {
+void set_soon(kernels::similarity::Block& block, const PackedQueries& packed, std::size_t first,
+              std::size_t end, std::span<const std::byte> next) noexcept {
   if (block.count == 0) return;
   const std::size_t groups = packed.groups();
-  const std::size_t after = group + 1 == groups ? 0 : group + 1;
-  if (groups > 1) block.soon[0] = {packed.panels(after), packed.group_bytes(after) / block.count};
+  const std::size_t after = end == groups ? 0 : end;
+  if (first != after) block.soon[0] = {packed.panels(after), packed.group_bytes(after) / block.count};
   const std::size_t part = next.size() / groups;
-  block.soon[1] = {next.data() + group * part, part / block.count};
+  block.soon[1] = {next.data() + first * part, (end - first) * part / block.count};
 }
 
 }  // namespace diptych::similarity

@@ -70,10 +70,10 @@ struct Interval {
                                     std::size_t first, std::size_t count, Metric metric, Bound bound,
                                     bool& changed);
 
-// What a kernel may fetch while it runs `group` over the chunk: the panels after its own, and a part of the
-// next chunk's rows.
-void set_soon(kernels::similarity::Block& block, const PackedQueries& packed, std::size_t group,
-              std::span<const std::byte> next) noexcept;
+// What a kernel may fetch while it runs the groups first .. end - 1 over the chunk: the panels after theirs,
+// and a part of the next chunk's rows.
+void set_soon(kernels::similarity::Block& block, const PackedQueries& packed, std::size_t first,
+              std::size_t end, std::span<const std::byte> next) noexcept;
 
 // Rows from .. to - 1 of the segment. The sink has
 //   Pass pass(): the pass it wants now;
@@ -125,7 +125,7 @@ template <class Sink>
       block.panels = packed.panels(group);
       block.panel_count = packed.panels_of(group);
       block.query_scale = packed.scale() + first_query;
-      set_soon(block, packed, group, next);
+      set_soon(block, packed, group, group + 1, next);
       kernels::similarity::Filter filter{state.thresholds.data() + first_query, state.hits.data(),
                                          hits_at_once, 0};
       for (std::size_t row = 0; row < block.count;) {

@@ -99,10 +99,11 @@ bool score(const Packed& centroids, const float* rows, std::size_t count, std::s
   block.row_scale = neutral.ones.data();
   block.row_offset = neutral.zeros.data();
   block.query_scale = neutral.ones.data();
-  for (std::size_t first = 0; first < centroids.count(); first += centroids.width()) {
+  const std::size_t at_once = centroids.kernel().groups_at_once * centroids.width();
+  for (std::size_t first = 0; first < centroids.count(); first += at_once) {
+    const std::size_t columns = std::min(at_once, centroids.count() - first);
     block.panels = centroids.group(first);
-    block.panel_count = centroids.panels(first);
-    const std::size_t columns = std::min(centroids.width(), centroids.count() - first);
+    block.panel_count = (columns + ks::panel_width - 1) / ks::panel_width;
     centroids.kernel().dense(
         block, {scratch.scores.data() + first, centroids.count(), columns, -HUGE_VALF, HUGE_VALF});
   }

@@ -56,7 +56,7 @@ class Problem {
 
   std::vector<float> dense(const Variant& variant, float low, float high) {
     std::vector<float> out(shape_.rows * shape_.queries, 99.0f);
-    each_group(variant, [&](Block block, std::size_t first, std::size_t count) {
+    each_group(variant, variant.groups_at_once, [&](Block block, std::size_t first, std::size_t count) {
       variant.dense(block, {out.data() + first, shape_.queries, count, low, high});
     });
     return out;
@@ -66,7 +66,7 @@ class Problem {
   std::vector<Hit> filter(const Variant& variant, float threshold) {
     std::vector<Hit> all;
     std::vector<Hit> room(max_tile_hits);
-    each_group(variant, [&](Block block, std::size_t first, std::size_t count) {
+    each_group(variant, 1, [&](Block block, std::size_t first, std::size_t count) {
       std::vector<float> thresholds(block.panel_count * panel_width, std::numeric_limits<float>::infinity());
       std::fill_n(thresholds.begin(), count, threshold);
       for (std::size_t row = 0; row < block.count;) {
@@ -143,21 +143,25 @@ class Problem {
     if (layout_ != Layout::digits) return scale;
     return shape_.rows + q < steps_.size() ? scale * steps_[shape_.rows + q] : 0;
   }
+  // Calls use(block, first query, queries) for `at_once` groups at a time, one after another in memory.
   template <class Use>
-  void each_group(const Variant& variant, Use use) {
+  void each_group(const Variant& variant, std::size_t at_once, Use use) {
     const std::size_t width = variant.group * panel_width;
-    std::vector<float> query_scales(width);
-    for (std::size_t first = 0; first < shape_.queries; first += width) {
-      const std::size_t count = std::min(width, shape_.queries - first);
+    std::vector<float> query_scales(at_once * width);
+    for (std::size_t first = 0; first < shape_.queries; first += at_once * width) {
+      const std::size_t count = std::min(at_once * width, shape_.queries - first);
       const std::size_t panels = (count + panel_width - 1) / panel_width;
-      for (std::size_t q = 0; q < width; ++q) query_scales[q] = query_scale(first + q);
+      for (std::size_t q = 0; q < query_scales.size(); ++q) query_scales[q] = query_scale(first + q);
       base::AlignedBuffer<std::byte> packed;
       CHECK(packed.reserve(panels * panel_width * words_ * 4));
       std::memset(packed.data(), variant.query_bias, panels * panel_width * words_ * 4);
       for (std::size_t q = 0; q < count; ++q) {
+        const std::size_t group = q / width;
+        const std::size_t in_group = std::min(variant.group, panels - group * variant.group);
+        std::byte* const to = packed.data() + group * width * words_ * 4;
         for (std::size_t k = 0; k < words_ * 4; ++k) {
           const auto code = std::to_integer<std::int32_t>(queries_[(first + q) * words_ * 4 + k]);
-          packed.data()[((k / 4) * panels * panel_width + q) * 4 + k % 4] =
+          to[((k / 4) * in_group * panel_width + q % width) * 4 + k % 4] =
               static_cast<std::byte>(code + variant.query_bias);
         }
       }

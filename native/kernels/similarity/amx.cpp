@@ -6,6 +6,8 @@
 //
 // The sums are read back from memory by the vector units, between the products of the 32 rows that follow:
 // products take 16 cycles and few instructions each.
+#include <algorithm>
+
 #include "kernels/similarity/amx-inl.hpp"
 #include "kernels/similarity/tables.hpp"
 
@@ -40,11 +42,18 @@ class Ahead {
   std::size_t each_;
 };
 
+template <class Op>
+[[nodiscard]] std::size_t steps_of(const Block& block) noexcept {
+  return block.words * 4 / (Op::tiles * tile_bytes);
+}
+
+// The sums of a place with one group of panels.
 template <class Op, bool Lower, bool Second, class Between>
-[[gnu::always_inline]] inline void products(const Block& block, std::size_t steps, Ahead (&ahead)[2],
+[[gnu::always_inline]] inline void products(const Block& block, const std::byte* panels, Ahead (&ahead)[2],
                                             Place<Op>& place, const Between& between) noexcept {
-  Operands at{block.rows + place.row * block.stride, static_cast<long>(block.stride), block.panels,
+  Operands at{block.rows + place.row * block.stride, static_cast<long>(block.stride), panels,
               static_cast<long>((Second ? 2 : 1) * panel_width * 4)};
+  const std::size_t steps = steps_of<Op>(block);
   Op::template zero<Lower, Second>();
   for (std::size_t step = 0; step < steps; ++step) {
     ahead[0].fetch();
@@ -55,54 +64,47 @@ template <class Op, bool Lower, bool Second, class Between>
   Op::template store<Lower, Second>(place.sums);
 }
 
-// Every place of the block, rows ascending. The sink has
-//   bool room(): whether it can take the places it was given, and one more;
-//   void expect(row): the place from this row on is about to be multiplied;
-//   void some(): something to do meanwhile, for Op::rows_at_a_turn rows;
-//   void give(place): this place was multiplied, and stays as it is until another was;
-//   void end(): that was the last.
-// Stops before the first row that the sink has no room for and returns it.
-template <class Op, bool Second, class Sink>
-[[gnu::always_inline]] inline std::size_t each_place(const Block& block, std::size_t row,
-                                                     Sink& sink) noexcept {
-  Place<Op> places[2];
-  const std::size_t steps = block.words * 4 / (Op::tiles * tile_bytes);
-  Ahead ahead[2] = {{block.soon[0], block, row, steps == 0 ? 1 : steps},
-                    {block.soon[1], block, row, steps == 0 ? 1 : steps}};
-  const auto between = [&]() __attribute__((always_inline)) { sink.some(); };
-  std::size_t configured = 0;
-  for (std::size_t nth = 0; row < block.count && sink.room(); nth ^= 1) {
-    Place<Op>& place = places[nth];
-    place.row = row;
-    place.rows = Op::rows(block.count - row);
-    sink.expect(row);
-    if (place.rows != configured) {
-      const std::size_t upper = place.rows < tile_rows ? place.rows : tile_rows;
-      Op::configure_for(upper, place.rows - upper);
-      configured = place.rows;
-    }
-    if (place.rows > tile_rows) {
-      products<Op, true, Second>(block, steps, ahead, place, between);
-    } else {
-      products<Op, false, Second>(block, steps, ahead, place, between);
-    }
-    sink.give(place);
-    row += place.rows;
+template <class Op, bool Second, class Between>
+[[gnu::always_inline]] inline void products(const Block& block, const std::byte* panels, Ahead (&ahead)[2],
+                                            Place<Op>& place, const Between& between) noexcept {
+  if (place.rows > tile_rows) {
+    products<Op, true, Second>(block, panels, ahead, place, between);
+  } else {
+    products<Op, false, Second>(block, panels, ahead, place, between);
   }
-  // Tiles left configured would be saved and restored at every context switch.
-  if (configured != 0) _tile_release();
-  sink.end();
-  return row;
 }
 
-// The values of a place's rows with the block's panels.
+// Tiles as high as the places ask for. Left configured they would be saved and restored at every context
+// switch.
+template <class Op>
+class Tiles {
+ public:
+  Tiles() = default;
+  Tiles(const Tiles&) = delete;
+  Tiles& operator=(const Tiles&) = delete;
+  ~Tiles() {
+    if (rows_ != 0) _tile_release();
+  }
+  void set(std::size_t rows) noexcept {
+    if (rows == rows_) return;
+    const std::size_t upper = rows < tile_rows ? rows : tile_rows;
+    Op::configure_for(upper, rows - upper);
+    rows_ = rows;
+  }
+
+ private:
+  std::size_t rows_ = 0;
+};
+
+// The values of a place's rows with a group of panels, whose queries' scales are given.
 template <class Op, bool Second>
 class Values {
  public:
   static constexpr std::size_t panels = Second ? 2 : 1;
 
-  explicit Values(const Block& block) noexcept : row_scale_(block.row_scale), row_offset_(block.row_offset) {
-    for (std::size_t p = 0; p < panels; ++p) query_scale_[p] = F16::load(block.query_scale + p * panel_width);
+  Values(const Block& block, const float* query_scale) noexcept
+      : row_scale_(block.row_scale), row_offset_(block.row_offset) {
+    for (std::size_t p = 0; p < panels; ++p) query_scale_[p] = F16::load(query_scale + p * panel_width);
   }
   void turn_to(const Place<Op>& place) noexcept {
     sums_ = &place.sums;
@@ -125,21 +127,23 @@ class Values {
 
 // Marks the hits of a place while the next one is multiplied.
 template <class Op, bool Second>
-class FilterSink {
+class Hits {
  public:
-  FilterSink(const Block& block, Filter& filter) noexcept : values_(block), filter_(filter) {
+  Hits(const Block& block, Filter& filter) noexcept : values_(block, block.query_scale), filter_(filter) {
     for (std::size_t p = 0; p < panels; ++p) threshold_[p] = F16::load(filter.thresholds + p * panel_width);
   }
+  // Whether the hits of the place at hand and of another one fit.
   [[nodiscard]] bool room() const noexcept {
     return filter_.capacity - filter_.count >= 2 * block_rows * panels * panel_width;
   }
-  void expect(std::size_t) noexcept {}
+  // Some rows of the place at hand, if any are left of a whole one.
   [[gnu::always_inline]] inline void some() noexcept {
     if (marked_ >= whole_) return;
 #pragma GCC unroll 8
     for (std::size_t i = 0; i < Op::rows_at_a_turn; ++i) mark(marked_ + i);
     marked_ += Op::rows_at_a_turn;
   }
+  // Multiplied; it stays as it is until another was.
   void give(const Place<Op>& place) noexcept {
     end();
     values_.turn_to(place);
@@ -194,69 +198,88 @@ class FilterSink {
   alignas(64) std::uint16_t marks_[vectors] = {};
 };
 
-// Takes a place at once: to write between products is slower, since stores wait for memory.
 template <class Op, bool Second>
-class DenseSink {
- public:
-  DenseSink(const Block& block, const Dense& dense) noexcept
-      : values_(block), dense_(dense), low_(F16::all(dense.low)), high_(F16::all(dense.high)) {}
-
-  [[nodiscard]] bool room() const noexcept { return true; }
-  void expect(std::size_t row) noexcept { soon_ = dense_.out + row * dense_.stride; }
-  // Lines will be written whole, but each must be fetched before it is.
-  [[gnu::always_inline]] inline void some() noexcept {
-#pragma GCC unroll 8
-    for (std::size_t i = 0; i < Op::rows_at_a_turn; ++i, soon_ += dense_.stride) {
-      for (std::size_t p = 0; p < panels; ++p) __builtin_prefetch(soon_ + p * panel_width, 1, 3);
-    }
+[[gnu::always_inline]] inline std::size_t filter(const Block& block, std::size_t first,
+                                                 Filter& filter) noexcept {
+  Place<Op> places[2];
+  Hits<Op, Second> hits(block, filter);
+  const std::size_t steps = std::max<std::size_t>(steps_of<Op>(block), 1);
+  Ahead ahead[2] = {{block.soon[0], block, first, steps}, {block.soon[1], block, first, steps}};
+  const auto between = [&]() __attribute__((always_inline)) { hits.some(); };
+  Tiles<Op> tiles;
+  std::size_t row = first;
+  for (std::size_t nth = 0; row < block.count && hits.room(); nth ^= 1) {
+    Place<Op>& place = places[nth];
+    place.row = row;
+    place.rows = Op::rows(block.count - row);
+    tiles.set(place.rows);
+    products<Op, Second>(block, block.panels, ahead, place, between);
+    hits.give(place);
+    row += place.rows;
   }
-  void give(const Place<Op>& place) noexcept {
-    values_.turn_to(place);
-    float* out = dense_.out + place.row * dense_.stride;
-    for (std::size_t r = 0; r < place.rows; ++r, out += dense_.stride) {
-      for (std::size_t p = 0; p < panels; ++p) {
-        const F16 clipped = simd::min(simd::max(values_.at(r, p) + F16::zero(), low_), high_);
-        const std::size_t from = p * panel_width;
-        if (dense_.columns >= from + panel_width) {
-          clipped.store(out + from);
-        } else if (dense_.columns > from) {
-          clipped.store_first(out + from, dense_.columns - from);
-        }
-      }
-    }
-  }
-  void end() noexcept {}
-
- private:
-  static constexpr std::size_t panels = Values<Op, Second>::panels;
-
-  Values<Op, Second> values_;
-  const Dense& dense_;
-  F16 low_;
-  F16 high_;
-  const float* soon_ = nullptr;
-};
-
-template <class Op, template <class, bool> class Sink, class To>
-std::size_t each_place(const Block& block, std::size_t first, To& to) noexcept {
-  if constexpr (Op::panels == 2) {
-    if (block.panel_count == 2) {
-      Sink<Op, true> sink(block, to);
-      return each_place<Op, true>(block, first, sink);
-    }
-  }
-  Sink<Op, false> sink(block, to);
-  return each_place<Op, false>(block, first, sink);
+  hits.end();
+  return row;
 }
 
 template <class Op>
-std::size_t filter(const Block& block, std::size_t first, Filter& filter) noexcept {
-  return each_place<Op, FilterSink>(block, first, filter);
+std::size_t filter(const Block& block, std::size_t first, Filter& hits) noexcept {
+  if (Op::panels == 1 || block.panel_count == 1) return filter<Op, false>(block, first, hits);
+  return filter<Op, Op::panels == 2>(block, first, hits);
+}
+
+// A place's scores, written at once: between products it is slower, since stores wait for memory. Lines are
+// written whole, but must be fetched before: that is done meanwhile.
+template <class Op, bool Second>
+[[gnu::always_inline]] inline void write(const Block& block, std::size_t panel, const Dense& dense,
+                                         Ahead (&ahead)[2], Place<Op>& place) noexcept {
+  using Scores = Values<Op, Second>;
+  const std::size_t first = panel * panel_width;
+  if (first >= dense.columns) return;
+  float* out = dense.out + place.row * dense.stride + first;
+  const float* soon = out;
+  const auto fetch = [&]() __attribute__((always_inline)) {
+#pragma GCC unroll 8
+    for (std::size_t i = 0; i < Op::rows_at_a_turn; ++i, soon += dense.stride) {
+      for (std::size_t p = 0; p < Scores::panels; ++p) __builtin_prefetch(soon + p * panel_width, 1, 3);
+    }
+  };
+  products<Op, Second>(block, block.panels + first * block.words * 4, ahead, place, fetch);
+  Scores scores(block, block.query_scale + first);
+  scores.turn_to(place);
+  const F16 low = F16::all(dense.low);
+  const F16 high = F16::all(dense.high);
+  const std::size_t columns = dense.columns - first;
+  for (std::size_t r = 0; r < place.rows; ++r, out += dense.stride) {
+    for (std::size_t p = 0; p < Scores::panels; ++p) {
+      const F16 clipped = simd::min(simd::max(scores.at(r, p) + F16::zero(), low), high);
+      const std::size_t from = p * panel_width;
+      if (columns >= from + panel_width) {
+        clipped.store(out + from);
+      } else if (columns > from) {
+        clipped.store_first(out + from, columns - from);
+      }
+    }
+  }
 }
 
 template <class Op>
 void dense(const Block& block, const Dense& dense) noexcept {
-  each_place<Op, DenseSink>(block, 0, dense);
+  Place<Op> place;
+  const std::size_t groups = (block.panel_count + Op::panels - 1) / Op::panels;
+  const std::size_t steps = std::max<std::size_t>(steps_of<Op>(block) * groups, 1);
+  Ahead ahead[2] = {{block.soon[0], block, 0, steps}, {block.soon[1], block, 0, steps}};
+  Tiles<Op> tiles;
+  for (place.row = 0; place.row < block.count; place.row += place.rows) {
+    place.rows = Op::rows(block.count - place.row);
+    tiles.set(place.rows);
+    for (std::size_t panel = 0; panel < block.panel_count; panel += Op::panels) {
+      if (Op::panels == 1 || panel + 1 == block.panel_count) {
+        write<Op, false>(block, panel, dense, ahead, place);
+      } else {
+        write<Op, Op::panels == 2>(block, panel, dense, ahead, place);
+      }
+    }
+  }
 }
 
 // Sixteen values as whole steps, whose digits are their three low bytes. Of each four values the highest
@@ -326,7 +349,7 @@ float split(const float* x, std::int8_t* digits, std::size_t d, const Soon& soon
 
 constinit const DigitsVariant amx_digits{{"amx", Family::amx, needs_amx, filter<Digits>, dense<Digits>, 1, 0},
                                          split};
-constinit const Variant amx_int8{"amx", Family::amx, needs_amx, filter<Int8>, dense<Int8>, 2, 0};
-constinit const Variant amx_bf16{"amx", Family::amx, needs_amx, filter<Bf16>, dense<Bf16>, 2, 0};
+constinit const Variant amx_int8{"amx", Family::amx, needs_amx, filter<Int8>, dense<Int8>, 2, 0, 2};
+constinit const Variant amx_bf16{"amx", Family::amx, needs_amx, filter<Bf16>, dense<Bf16>, 2, 0, 2};
 
 }  // namespace diptych::kernels::similarity

@@ -30,7 +30,8 @@
 namespace diptych::kernels::similarity {
 
 inline constexpr std::size_t panel_width = 16;
-inline constexpr std::size_t most_panels = 4;  // of a group; a variant may take fewer (Variant::group)
+// Of a block: a variant may take fewer (Variant::group, Variant::groups_at_once).
+inline constexpr std::size_t most_panels = 4;
 // Rows per call are best a multiple of this: every tile height divides it.
 inline constexpr std::size_t row_multiple = 48;
 // The most values of a row whose int8 products cannot overflow int32.
@@ -53,7 +54,7 @@ struct Block {
   std::size_t stride;  // bytes from row to row
   std::size_t count;
   const std::byte* panels;
-  std::size_t panel_count;      // 1..Variant::group
+  std::size_t panel_count;      // 1..Variant::group; for dense times Variant::groups_at_once
   std::size_t words;            // 32-bit words per row
   const float* row_scale;       // s_j, count of them
   const float* row_offset;      // o_j
@@ -95,11 +96,13 @@ struct Variant {
   // Pushes the hits of rows first.. and returns the first row not looked at: block.count, or less when the
   // hits are full.
   std::size_t (*filter)(const Block& block, std::size_t first, Filter& filter) noexcept;
+  // Takes the panels of up to `groups_at_once` groups that lie one after another.
   void (*dense)(const Block& block, const Dense& dense) noexcept;
   std::size_t group;
   // int8: what is to be added to each packed query code to make it unsigned (VNNI multiplies unsigned by
   // signed).
   std::int32_t query_bias;
+  std::size_t groups_at_once = 1;
 };
 
 // A value as a whole number of steps of its row, in three signed digits to the base 256.
