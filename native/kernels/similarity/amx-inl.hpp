@@ -180,34 +180,33 @@ struct Digits {
     if constexpr (Lower) {
       load(1, 0);
       _tile_dpbssd(1, 6, 7);
-      load(1, 1);
-      _tile_dpbssd(3, 6, 7);
-    }
-    load(0, 1);
-    _tile_dpbssd(2, 6, 7);
-    load(0, 2);
-    _tile_dpbssd(4, 6, 7);
-    if constexpr (Lower) {
       load(1, 2);
       _tile_dpbssd(5, 6, 7);
     }
+    load(0, 2);
+    _tile_dpbssd(4, 6, 7);
+    if constexpr (Lower) {
+      load(1, 1);
+      _tile_dpbssd(3, 6, 7);
+    }
+    load(0, 1);
+    _tile_dpbssd(2, 6, 7);
     _tile_loadd(7, at.panel(0, 1), at.b_stride);
+    _tile_dpbssd(4, 6, 7);
     if constexpr (Lower) {
       load(1, 1);
       _tile_dpbssd(5, 6, 7);
-    }
-    load(0, 1);
-    _tile_dpbssd(4, 6, 7);
-    load(0, 0);
-    _tile_dpbssd(2, 6, 7);
-    if constexpr (Lower) {
       load(1, 0);
       _tile_dpbssd(3, 6, 7);
     }
-    _tile_loadd(7, at.panel(0, 2), at.b_stride);
-    if constexpr (Lower) _tile_dpbssd(5, 6, 7);
     load(0, 0);
+    _tile_dpbssd(2, 6, 7);
+    _tile_loadd(7, at.panel(0, 2), at.b_stride);
     _tile_dpbssd(4, 6, 7);
+    if constexpr (Lower) {
+      load(1, 0);
+      _tile_dpbssd(5, 6, 7);
+    }
   }
   template <bool Lower, bool>
   [[gnu::always_inline]] static inline void store(Sums& sums) noexcept {

@@ -1,7 +1,7 @@
 // int8, bf16 and digits by AMX: a tile of 16 rows x 64 bytes, in place, times a tile of 64 bytes x 16
 // queries, which is what a panel is. Two row tiles by two panels keep four sums, so that each loaded tile is
 // used twice: 4 products of 16 cycles for 4 loads of 8. Digits have three sums for every pair of tiles, so
-// two row tiles by one panel fill the registers: 12 products for 14 loads, most of them from the first-level
+// two row tiles by one panel fill the registers: 12 products for 13 loads, most of them from the first-level
 // cache. A group is what is multiplied at a time, so its panels stay in that cache while rows go by.
 //
 // The sums are read back from memory by the vector units, between the products of the 32 rows that follow:
