@@ -28,8 +28,9 @@ Status dense_exact(const Rows& a, const Rows& b, std::span<float> out, const Opt
   std::vector<float> wide(b.type == DType::float32 ? 0 : b.rows * dim);
   if (b.type != DType::float32) widen(b.data, b.type, wide.size(), wide.data());
   std::vector<ExactRow> columns(b.rows);
-  for (std::size_t j = 0; j < b.rows; ++j)
+  for (std::size_t j = 0; j < b.rows; ++j) {
     columns[j] = exact_row(b.floats(j, wide.data() + j * dim), dim, options.metric);
+  }
   return for_each_slab(a.rows, options, [&](std::size_t, std::size_t i) {
     std::vector<float> scratch(a.type == DType::float32 ? 0 : dim);
     const ExactRow x = exact_row(a.floats(i, scratch.data()), dim, options.metric);
