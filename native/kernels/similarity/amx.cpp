@@ -4,8 +4,9 @@
 // two row tiles by one panel fill the registers: 12 products for 13 loads, most of them from the first-level
 // cache. A group is what is multiplied at a time, so its panels stay in that cache while rows go by.
 //
-// The sums are read back from memory by the vector units, between the products of the 32 rows that follow:
-// products take 16 cycles and few instructions each.
+// The sums are read back from memory by the vector units. A filter does so between the products of the 32
+// rows that follow, which take 16 cycles and few instructions each; dense scores are written at once (see
+// write).
 #include <algorithm>
 
 #include "kernels/similarity/amx-inl.hpp"
