@@ -4,14 +4,17 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <string>
 
 #include "similarity/active.hpp"
 #include "similarity/rounding.hpp"
+#include "similarity/segment.hpp"
 
 namespace diptych::similarity {
 
 using base::Code;
 using base::Status;
+using kernels::similarity::Soon;
 
 namespace {
 
@@ -123,29 +126,46 @@ Status EncodedRows::encode_bf16(const Rows& rows, std::size_t first, std::size_t
   return Status::good();
 }
 
-Status EncodedRows::encode_digits(const Rows& rows, std::size_t first, std::size_t count,
-                                  std::span<const double> norms, Metric metric, Bound bound,
-                                  std::size_t ahead) {
-  if (Status status = settle_lengths(rows, first, count, norms, metric); !status.ok()) return status;
-  const std::byte* const next = source_ + count * source_stride_;
-  const std::size_t share = ahead * source_stride_ / std::max<std::size_t>(count, 1);
-  ahead_ = ahead;
-  words_ = kernels::similarity::words_of_digits(rows.dim);
+Status EncodedRows::split(const std::byte* rows, std::size_t count, std::size_t dim, const Soon& soon) {
   // One line more than the words: else the rows of a tile would share a few sets of the first-level cache.
-  const std::size_t stride = words_ * 4 + 64;
+  const std::size_t stride = kernels::similarity::words_of_digits(dim) * 4 + 64;
   if (!codes_.reserve(count * stride)) {
     return Status::fail(Code::out_of_memory, "not enough memory for a block of rows");
   }
-  for (std::size_t j = 0; j < count; ++j) {
-    const auto* const from = reinterpret_cast<const float*>(rows_ + j * stride_);
-    // The sums are in units of 2^16 steps times steps.
-    const float step =
-        active_digits().split(from, codes_.data() + j * stride, rows.dim, {next + j * share, share});
-    scale_[j] *= step * 0x1p16f;
+  steps_.resize(count);
+  squares_.resize(count);
+  active_digits().split({reinterpret_cast<const float*>(rows), dim, count, dim, codes_.data(), stride,
+                         steps_.data(), squares_.data(), soon});
+  return Status::good();
+}
+
+Status EncodedRows::encode_digits(const Rows& rows, std::size_t first, std::size_t count,
+                                  std::span<const double> norms, std::span<double> to_fill, Metric metric,
+                                  Bound bound, std::size_t ahead) {
+  const std::byte* const from = rows.at(first);
+  const Soon soon{from + count * rows.stride(), ahead * rows.stride() / std::max<std::size_t>(count, 1)};
+  const bool fresh = !to_fill.empty() && rows.type == DType::float32;
+  if (fresh) {
+    if (Status status = split(from, count, rows.dim, soon); !status.ok()) return status;
   }
+  if (!to_fill.empty()) {
+    const auto lengths = to_fill.subspan(first, count);
+    const bool finite =
+        fresh ? norms_from_squares(rows, first, squares_, lengths) : quick_norms(rows, first, lengths);
+    if (!finite) return Status::fail(Code::bad_input, std::string(unnamed_bad_row));
+  }
+  if (Status status = settle_lengths(rows, first, count, norms, metric); !status.ok()) return status;
+  // Copies, where lengths are extreme, have digits of their own.
+  if (!fresh || !in_place_) {
+    if (Status status = split(rows_, count, rows.dim, soon); !status.ok()) return status;
+  }
+  // The sums are in units of 2^16 steps times steps.
+  for (std::size_t j = 0; j < count; ++j) scale_[j] *= steps_[j] * 0x1p16f;
+  ahead_ = ahead;
   rows_ = reinterpret_cast<const std::byte*>(codes_.data());
   in_place_ = false;
-  stride_ = stride;
+  words_ = kernels::similarity::words_of_digits(rows.dim);
+  stride_ = words_ * 4 + 64;
   set_radius(digits_error(rows.dim), underflow, bound);
   return Status::good();
 }

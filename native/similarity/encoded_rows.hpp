@@ -39,10 +39,11 @@ class EncodedRows {
   // The same for the bf16 pass, always in copies.
   [[nodiscard]] base::Status encode_bf16(const Rows& rows, std::size_t first, std::size_t count,
                                          std::span<const double> norms, Metric metric, Bound bound);
-  // The same for the pass of digits. Of the rows that follow `ahead` are fetched meanwhile.
+  // The same for the pass of digits. Of the rows that follow `ahead` are fetched meanwhile. Lengths that are
+  // not known yet (Segment::to_fill) are made from the same read.
   [[nodiscard]] base::Status encode_digits(const Rows& rows, std::size_t first, std::size_t count,
-                                           std::span<const double> norms, Metric metric, Bound bound,
-                                           std::size_t ahead);
+                                           std::span<const double> norms, std::span<double> to_fill,
+                                           Metric metric, Bound bound, std::size_t ahead);
   // For the int8 pass: codes made now, or those of a prepared corpus. `queries` are those to come.
   [[nodiscard]] base::Status encode_int8(const Rows& rows, std::size_t first, std::size_t count,
                                          std::span<const double> norms, Metric metric,
@@ -68,6 +69,9 @@ class EncodedRows {
   // Floats whose sums with a unit query stay in float's normal range: the rows where they lie, or copies.
   [[nodiscard]] base::Status settle_lengths(const Rows& rows, std::size_t first, std::size_t count,
                                             std::span<const double> norms, Metric metric);
+  // codes_, steps_ and squares_ of floats side by side. Meanwhile `soon` is fetched.
+  [[nodiscard]] base::Status split(const std::byte* rows, std::size_t count, std::size_t dim,
+                                   const kernels::similarity::Soon& soon);
   // radius and offset: error times the row's length, and what may have underflown.
   void set_radius(double error, double underflown, Bound bound);
   [[nodiscard]] base::Status rescale(const Rows& rows, std::size_t first, std::span<const double> norms,
@@ -89,7 +93,9 @@ class EncodedRows {
   std::vector<double> length_;  // |row| in the pass's units
   base::AlignedBuffer<float> copy_;
   base::AlignedBuffer<std::uint16_t> halves_;
-  base::AlignedBuffer<std::int8_t> codes_;
+  base::AlignedBuffer<std::int8_t> codes_;  // or digits
+  std::vector<float> steps_;
+  std::vector<float> squares_;
   std::vector<RowCode> row_codes_;
   std::vector<std::int32_t> sums_;
 };

@@ -148,13 +148,14 @@ Status PackedQueries::pack_digits(const DigitsVariant& variant, const Source& so
   return for_each_slab(panels, source.options, [&](std::size_t, std::size_t panel) {
     std::vector<float> scaled(dim);
     std::vector<float> digits(panel_width * words);
+    float square = 0;
     const std::size_t first = panel * panel_width;
     const std::size_t count = std::min(count_ - first, panel_width);
     for (std::size_t i = 0; i < count; ++i) {
       std::ranges::fill(scaled, 0.0f);
       scale_to(source, first + i, scaled.data());
       auto* const to = reinterpret_cast<std::int8_t*>(digits.data() + i * words);
-      scale_[first + i] = variant.split(scaled.data(), to, dim, {});
+      variant.split({scaled.data(), dim, 1, dim, to, words * 4, &scale_[first + i], &square});
     }
     turn(first, count, digits.data());
     return Status::good();

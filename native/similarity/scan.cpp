@@ -37,7 +37,9 @@ bool adopt(ScanState& state, Pass pass, const PackedQueries* packed) noexcept {
 Status load_chunk(ScanState& state, Passes& passes, Pass wanted, const Segment& segment, std::size_t first,
                   std::size_t count, Metric metric, Bound bound, bool& changed) {
   const auto norms = segment.norms.subspan(first, count);
-  if (!segment.to_fill.empty() && !quick_norms(segment.rows, first, segment.to_fill.subspan(first, count))) {
+  // Digits and lengths come from one read.
+  if (wanted != Pass::digits && !segment.to_fill.empty() &&
+      !quick_norms(segment.rows, first, segment.to_fill.subspan(first, count))) {
     return Status::fail(Code::bad_input, std::string(unnamed_bad_row));
   }
   const Pass pass = wanted == Pass::int8 && !segment.prepared() && !codable(segment.rows.dim, norms, metric)
@@ -55,8 +57,8 @@ Status load_chunk(ScanState& state, Passes& passes, Pass wanted, const Segment& 
       break;
     case Pass::digits:
       // Rows come from memory all the time: few queries leave the products too short for that.
-      status = state.rows.encode_digits(segment.rows, first, count, segment.norms, metric, bound,
-                                        packed->count() < many_queries ? count / 2 : 0);
+      status = state.rows.encode_digits(segment.rows, first, count, segment.norms, segment.to_fill, metric,
+                                        bound, packed->count() < many_queries ? count / 2 : 0);
       break;
     case Pass::int8:
       if (segment.prepared()) {

@@ -120,7 +120,10 @@ class Problem {
           floats_.push_back(static_cast<float>(random_.uniform() * 2 - 1));
         }
         auto* const digits = reinterpret_cast<std::int8_t*>(to);
-        steps_.push_back(digits_variants().back().split(floats_.data() + first, digits, shape_.dim, {}));
+        steps_.push_back(0);
+        float square = 0;
+        digits_variants().back().split(
+            {floats_.data() + first, shape_.dim, 1, shape_.dim, digits, words_ * 4, &steps_.back(), &square});
         continue;
       }
       for (std::size_t k = 0; k < shape_.dim; ++k) put(to, k);

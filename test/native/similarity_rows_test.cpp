@@ -26,39 +26,75 @@ std::vector<float> values(test::Random& random, std::size_t count, int spread = 
   return x;
 }
 
+const RowVariant& reference() { return row_variants().back(); }
+
+// Rows all of one size; of sizes 2^20 apart; as good as nothing; nothing; not finite.
+std::vector<std::vector<float>> rows_to_split(test::Random& random, std::size_t d) {
+  std::vector<std::vector<float>> rows;
+  for (const auto& [spread, factor] : {std::pair{0, 1.0f}, {20, 1e30f}, {0, 0x1p-101f}, {0, 0.0f}}) {
+    rows.push_back(values(random, d, spread));
+    for (float& value : rows.back()) value *= factor;
+    rows.back()[d / 2] = -rows.back()[0];
+  }
+  for (const float value :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    rows.push_back(values(random, d));
+    rows.back()[random.between(0, d - 1)] = value;
+  }
+  return rows;
+}
+
 // Digits make a value but for one step of its row, and every variant splits alike.
 void splits(const DigitsVariant& variant) {
   if (!kernels::detected().contains(variant.needs)) return test::skip("this CPU cannot run it");
-  const DigitsVariant& like = digits_variants().back();
+  struct Made {
+    std::vector<std::int8_t> digits;
+    std::vector<float> steps, squares;
+  };
   test::Random random(3);
   for (std::size_t d = 1; d < 200; ++d) {
-    // All of one size; of sizes 2^20 apart; as good as nothing; nothing.
-    for (const auto& [spread, factor] : {std::pair{0, 1.0f}, {20, 1e30f}, {0, 0x1p-101f}, {0, 0.0f}}) {
-      std::vector<float> x = values(random, d, spread);
-      for (float& value : x) value *= factor;
-      x[d / 2] = -x[0];
-      const std::size_t padded = words_of_digits(d) * 4;
-      std::vector<std::int8_t> digits(padded, 7);
-      std::vector<std::int8_t> expected(padded, 9);
-      const float step = variant.split(x.data(), digits.data(), d, {});
-      CHECK_EQUAL(step, like.split(x.data(), expected.data(), d, {}));
-      CHECK(digits == expected);
-      CHECK_EQUAL(step == 0, factor < 1e-20f);
+    const std::vector<std::vector<float>> rows = rows_to_split(random, d);
+    const std::size_t finite = rows.size() - 2;
+    const std::size_t stride = d + 1;
+    std::vector<float> x(1 + rows.size() * stride);
+    for (std::size_t j = 0; j < rows.size(); ++j) {
+      std::ranges::copy(rows[j], x.begin() + 1 + static_cast<std::ptrdiff_t>(j * stride));
+    }
+    const std::size_t padded = words_of_digits(d) * 4;
+    const auto split = [&](const DigitsVariant& by, std::size_t count) {
+      Made made{std::vector<std::int8_t>(count * (padded + 64), 7), std::vector<float>(count),
+                std::vector<float>(count)};
+      by.split({x.data() + 1, stride, count, d, made.digits.data(), padded + 64, made.steps.data(),
+                made.squares.data()});
+      return made;
+    };
+    const Made made = split(variant, rows.size());
+    for (std::size_t j = finite; j < rows.size(); ++j) CHECK(!std::isfinite(made.squares[j]));
+
+    const Made got = split(variant, finite);
+    const Made expected = split(digits_variants().back(), finite);
+    CHECK(got.digits == expected.digits);
+    CHECK(got.steps == expected.steps && got.squares == expected.squares);
+    std::vector<float> squares(finite);
+    reference().squares(x.data() + 1, stride, finite, d, squares.data());
+    CHECK(got.squares == squares);
+    for (std::size_t j = 0; j < finite; ++j) {
+      const float step = got.steps[j];
+      CHECK_EQUAL(step == 0, j >= 2);
       for (std::size_t k = 0; k < padded / digits_of_a_value; ++k) {
         double steps = 0;
         for (std::size_t digit = 0; digit < digits_of_a_value; ++digit) {
-          steps = steps * 256 + digits[(k / digit_width * digits_of_a_value + digit) * digit_width +
-                                       digit_place(k % digit_width)];
+          steps = steps * 256 +
+                  got.digits[j * (padded + 64) + (k / digit_width * digits_of_a_value + digit) * digit_width +
+                             digit_place(k % digit_width)];
         }
-        const double value = k < d && step > 0 ? static_cast<double>(x[k]) : 0;
+        const double value = k < d && step > 0 ? static_cast<double>(rows[j][k]) : 0;
         CHECK(std::abs(steps * static_cast<double>(step) - value) <=
               (1 + 0x1p-20) * static_cast<double>(step) + std::abs(value) * 0x1p-22);
       }
     }
   }
 }
-
-const RowVariant& reference() { return row_variants().back(); }
 
 // Every dimension, from rows that start one float past an aligned address.
 template <class Check>

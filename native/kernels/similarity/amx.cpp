@@ -294,34 +294,42 @@ inline __m512i digits_of(F16 x, F16 inverse) noexcept {
   return _mm512_shuffle_epi8(steps, by_digit);
 }
 
-// Four chains: one would wait for itself.
-float largest(const float* x, std::size_t d) noexcept {
-  F16 chain[4] = {F16::zero(), F16::zero(), F16::zero(), F16::zero()};
+// What is to be known of a row before it can be split.
+struct Extent {
+  float most;    // the largest magnitude
+  float square;  // the sum of squares
+};
+
+Extent extent_of(const float* x, std::size_t d) noexcept {
+  // Four chains of the one, since they may be joined in any order.
+  F16 most[4] = {F16::zero(), F16::zero(), F16::zero(), F16::zero()};
+  F16 square = F16::zero();
+  const auto take = [&](std::size_t chain, F16 values) __attribute__((always_inline)) {
+    most[chain] = simd::max(most[chain], simd::abs(values));
+    square = simd::fma(values, values, square);
+  };
   std::size_t k = 0;
   for (; k + digit_width <= d; k += digit_width) {
-    for (std::size_t i = 0; i < 4; ++i) {
-      chain[i] = simd::max(chain[i], simd::abs(F16::load(x + k + i * panel_width)));
-    }
+#pragma GCC unroll 4
+    for (std::size_t i = 0; i < 4; ++i) take(i, F16::load(x + k + i * panel_width));
   }
   for (; k < d; k += panel_width) {
     const std::size_t left = d - k;
-    const F16 rest = left >= panel_width ? F16::load(x + k) : F16::load_first(x + k, left);
-    chain[0] = simd::max(chain[0], simd::abs(rest));
+    take(0, left >= panel_width ? F16::load(x + k) : F16::load_first(x + k, left));
   }
-  return _mm512_reduce_max_ps(simd::max(simd::max(chain[0], chain[1]), simd::max(chain[2], chain[3])).v);
+  const F16 all = simd::max(simd::max(most[0], most[1]), simd::max(most[2], most[3]));
+  return {_mm512_reduce_max_ps(all.v), simd::sum(square)};
 }
 
-float split(const float* x, std::int8_t* digits, std::size_t d, const Soon& soon) noexcept {
-  const float most = largest(x, d);
+// Returns the step. Meanwhile `each` bytes are fetched for every digit_width values, from `soon` to `end`.
+[[gnu::always_inline]] inline float split_row(const float* x, float most, std::int8_t* digits, std::size_t d,
+                                              const std::byte* soon, const std::byte* end,
+                                              std::size_t each) noexcept {
   const bool coded = most > least_coded;
   const F16 inverse = F16::all(coded ? most_steps / most : 0);
-  const std::size_t parts = (d + digit_width - 1) / digit_width;
-  const std::size_t each = ((soon.per_row + parts - 1) / parts + 63) / 64 * 64;
   for (std::size_t k = 0; k < d; k += digit_width, digits += digits_of_a_value * digit_width) {
-    const std::size_t first = k / digit_width * each;
-    for (std::size_t at = first; at < first + each && at < soon.per_row; at += 64) {
-      __builtin_prefetch(soon.from + at, 0, 2);
-    }
+    const std::byte* const stop = soon + each;
+    for (; soon < stop && soon < end; soon += 64) __builtin_prefetch(soon, 0, 2);
     __m512i fours[4];
 #pragma GCC unroll 4
     for (std::size_t i = 0; i < 4; ++i) {
@@ -344,6 +352,24 @@ float split(const float* x, std::int8_t* digits, std::size_t d, const Soon& soon
     put(2, _mm512_unpacklo_epi64(lower[0], lower[1]));
   }
   return coded ? most / most_steps : 0;
+}
+
+// A row's extent is a chain of sums, each waiting for the one before: it is made while the row before is
+// split.
+void split(const Split& split) noexcept {
+  const std::size_t parts = (split.dim + digit_width - 1) / digit_width;
+  const std::size_t each =
+      ((split.soon.per_row + parts - 1) / std::max<std::size_t>(parts, 1) + 63) / 64 * 64;
+  Extent next{};
+  for (std::size_t j = 0; j < split.count; ++j) {
+    const float* const row = split.rows + j * split.stride;
+    const Extent extent = j == 0 ? extent_of(row, split.dim) : next;
+    if (j + 1 < split.count) next = extent_of(row + split.stride, split.dim);
+    const std::byte* const soon = split.soon.from + j * split.soon.per_row;
+    split.squares[j] = extent.square;
+    split.steps[j] = split_row(row, extent.most, split.digits + j * split.digits_stride, split.dim, soon,
+                               soon + split.soon.per_row, each);
+  }
 }
 
 }  // namespace

@@ -64,7 +64,12 @@ struct Tile {
 #pragma GCC unroll 4
       for (int p = 0; p < P; ++p) acc[r][p] = start;
     }
-    constexpr std::size_t panel_step = static_cast<std::size_t>(P) * panel_width * 4;
+    constexpr std::size_t line = panel_width * 4;
+    constexpr std::size_t panel_step = P * line;
+    // What is asked for ahead, in bytes. The hardware does so too, but all rows reach their next line at
+    // once, and many panels' lines are wanted as fast as the second-level cache can bring them.
+    constexpr std::size_t rows_ahead = P <= 2 ? 256 : 192;
+    constexpr std::size_t panels_ahead = P <= 2 ? 0 : 1024;
     const std::byte* rows[R];
 #pragma GCC unroll 24
     for (int r = 0; r < R; ++r) rows[r] = base + static_cast<std::size_t>(r) * stride;
@@ -76,15 +81,16 @@ struct Tile {
       ahead[0].fetch(k);
       ahead[1].fetch(k);
       lines.fetch(k);
-      // Few queries: the rows themselves are what is waited for.
-      if constexpr (P <= 2) {
 #pragma GCC unroll 24
-        for (int r = 0; r < R; ++r) __builtin_prefetch(rows[r] + k * 4 + 256, 0, 3);
-      }
+      for (int r = 0; r < R; ++r) __builtin_prefetch(rows[r] + k * 4 + rows_ahead, 0, 3);
 #pragma GCC unroll 4
       for (std::size_t i = 0; i < 16; ++i) {
         step(rows, (k + i) * 4, panel);
         panel += panel_step;
+        if constexpr (panels_ahead > 0) {
+#pragma GCC unroll 4
+          for (int p = 0; p < P; ++p) __builtin_prefetch(panel + panels_ahead + p * line, 0, 3);
+        }
       }
     }
     for (; k < block.words; ++k) {

@@ -119,16 +119,29 @@ inline constexpr float most_steps = 8355328;
 // The most values of a row whose sums of digits cannot overflow int32: three products of 2^14 each.
 inline constexpr std::size_t most_digits_dim = 32768;
 
+// Rows to be split: each becomes digits, padded with zeros, and a step.
+struct Split {
+  const float* rows;
+  std::size_t stride;  // floats from row to row
+  std::size_t count;
+  std::size_t dim;
+  std::int8_t* digits;
+  std::size_t digits_stride;  // bytes
+  float* steps;               // count
+  float* squares;             // count sums of squares, as RowVariant::few makes them
+  Soon soon = {};
+};
+
 // Floats multiplied as int8, for instructions that multiply those thirty times as fast: with s_w the sum of
 // the products of digits whose places make 2^(32 - 8 w) together, dot is fma(s_0, 2^16, fma(s_1, 2^8, s_2))
 // in floats, in units of 2^16 steps of the row times steps of the query. The three smallest products of nine
 // are left out. Rows and queries are both words of four digits, padded with zeros to whole digit_width
 // values.
 struct DigitsVariant : Variant {
-  // Writes the digits of d finite values, padded with zeros, and returns the step: the largest magnitude /
-  // most_steps, 0 for a row that is all but zero. A value is off by one step at most. The same bits in every
-  // variant. Meanwhile `soon`, a row's share, is fetched.
-  float (*split)(const float* x, std::int8_t* digits, std::size_t d, const Soon& soon) noexcept;
+  // A row's step is its largest magnitude / most_steps, 0 for a row that is all but zero; a value is off by
+  // one step at most. Of rows that are not finite only the squares mean anything. The same bits in every
+  // variant.
+  void (*split)(const Split& split) noexcept;
 };
 
 [[nodiscard]] constexpr std::size_t words_of_digits(std::size_t dim) noexcept {

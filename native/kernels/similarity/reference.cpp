@@ -187,7 +187,8 @@ void halve(const float* y, std::uint16_t* halves, std::size_t d, const float*) n
   for (std::size_t k = d; k % 16 != 0; ++k) halves[k] = 0;
 }
 
-float split(const float* x, std::int8_t* digits, std::size_t d, const Soon&) noexcept {
+// Returns the step.
+float split_row(const float* x, std::int8_t* digits, std::size_t d) noexcept {
   float most = 0;
   for (std::size_t k = 0; k < d; ++k) most = std::max(most, std::abs(x[k]));
   const bool coded = most > least_coded;
@@ -213,6 +214,14 @@ float dot_in_lanes(const float* x, const float* y, std::size_t d) noexcept {
 
 void squares(const float* rows, std::size_t stride, std::size_t count, std::size_t d, float* out) noexcept {
   for (std::size_t j = 0; j < count; ++j) out[j] = dot_in_lanes(rows + j * stride, rows + j * stride, d);
+}
+
+void split(const Split& split) noexcept {
+  for (std::size_t j = 0; j < split.count; ++j) {
+    const float* const row = split.rows + j * split.stride;
+    split.steps[j] = split_row(row, split.digits + j * split.digits_stride, split.dim);
+    split.squares[j] = dot_in_lanes(row, row, split.dim);
+  }
 }
 
 void few(const Few& few) noexcept {
