@@ -47,6 +47,15 @@ double rate(std::size_t count, double seconds, Work work) {
   return sum / passed;
 }
 
+// Empty for a kind that there is not.
+std::span<const limits::Compute> compute_variants(std::string_view kind) {
+  if (kind == "fp32") return limits::fp32_variants();
+  if (kind == "fp32-from-cache") return limits::fp32_from_cache_variants();
+  if (kind == "int8") return limits::int8_variants();
+  if (kind == "bf16") return limits::bf16_variants();
+  return {};
+}
+
 double compute_rate(const limits::Compute& kernel, std::size_t threads, double seconds) {
   std::vector<double> sinks(threads, 0.0);
   return rate(threads, seconds, [&](std::size_t thread) {
@@ -94,11 +103,8 @@ Napi::Value measure_limit(const Napi::CallbackInfo& info) {
       kernel = variant.name;
       per_second = read_rate(variant, std::as_bytes(slice.data.subspan(skip)), threads, seconds);
     } else {
-      args.require(kind == "fp32" || kind == "int8" || kind == "bf16", "kind",
-                   "must be fp32, int8, bf16 or read");
-      const auto variants = kind == "fp32"   ? limits::fp32_variants()
-                            : kind == "int8" ? limits::int8_variants()
-                                             : limits::bf16_variants();
+      const auto variants = compute_variants(kind);
+      args.require(!variants.empty(), "kind", "must be fp32, fp32-from-cache, int8, bf16 or read");
       const auto& variant = kernels::active_variant(variants);
       kernel = variant.name;
       per_second = compute_rate(variant, threads, seconds);

@@ -1,14 +1,23 @@
+import type { LimitKind } from '../native/limits-binding.js';
 import { limitUnit } from './jobs/limits.js';
 import type { SubjectPlan } from './types.js';
 
 /** Bytes that the bandwidth is measured over: the size of the corpus in the similarity cases. */
 const READ_BYTES = 200_000 * 512 * 4;
 
+const LIMIT_NAMES: Readonly<Record<LimitKind, string>> = {
+  fp32: 'fp32 peak',
+  'fp32-from-cache': 'fp32 peak, from cache',
+  int8: 'int8 peak',
+  bf16: 'bf16 peak',
+  read: 'read bandwidth',
+};
+
 /** A subject that measures what the machine can do at best, in the same rounds as the others. */
-export function limitSubject(kind: 'fp32' | 'int8' | 'bf16' | 'read', threads = 1): SubjectPlan {
+export function limitSubject(kind: LimitKind, threads = 1): SubjectPlan {
   const suffix = threads === 1 ? '' : ` x${String(threads)}`;
   return {
-    name: `${kind === 'read' ? 'read bandwidth' : `${kind} peak`}${suffix}`,
+    name: `${LIMIT_NAMES[kind]}${suffix}`,
     role: 'limit',
     host: { kind: 'diptych', threads },
     job: 'limit',

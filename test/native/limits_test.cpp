@@ -31,6 +31,7 @@ void check_compute(std::span<const limits::Compute> variants) {
 
 TEST("limits: the operations counted grow with the rounds, in every variant") {
   check_compute(limits::fp32_variants());
+  check_compute(limits::fp32_from_cache_variants());
   check_compute(limits::int8_variants());
   check_compute(limits::bf16_variants());
 }

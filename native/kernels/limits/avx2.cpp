@@ -1,6 +1,9 @@
 #include <immintrin.h>
 
 #include "kernels/limits/limits.hpp"
+#include "kernels/simd/avx2.hpp"
+
+#include "kernels/limits/from-cache-inl.hpp"
 
 namespace diptych::kernels::limits::avx2 {
 namespace {
@@ -40,6 +43,10 @@ double int8(std::size_t rounds, double& sink) noexcept {
   }
   for (const __m256i& sum : sums) sink += static_cast<double>(_mm256_extract_epi32(sum, 0));
   return 2.0 * 32.0 * static_cast<double>(sets) * static_cast<double>(rounds);
+}
+
+double fp32_from_cache(std::size_t rounds, double& sink) noexcept {
+  return fp32_of_cached<6, 1>(rounds, sink);
 }
 
 void read(const std::byte* bytes, std::size_t size, double& sink) noexcept {

@@ -1,6 +1,9 @@
 #include <immintrin.h>
 
 #include "kernels/limits/limits.hpp"
+#include "kernels/simd/avx512.hpp"
+
+#include "kernels/limits/from-cache-inl.hpp"
 
 namespace diptych::kernels::limits::avx512 {
 
@@ -16,6 +19,10 @@ double fp32(std::size_t rounds, double& sink) noexcept {
   }
   for (const __m512& sum : sums) sink += static_cast<double>(_mm512_cvtss_f32(sum));
   return 2.0 * 16.0 * static_cast<double>(chains) * static_cast<double>(rounds);
+}
+
+double fp32_from_cache(std::size_t rounds, double& sink) noexcept {
+  return fp32_of_cached<6, 4>(rounds, sink);
 }
 
 void read(const std::byte* bytes, std::size_t size, double& sink) noexcept {

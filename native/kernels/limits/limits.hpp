@@ -33,23 +33,28 @@ struct Read {
 
 // Best first; the last entry of each runs anywhere.
 [[nodiscard]] std::span<const Compute> fp32_variants() noexcept;
+// Of operands that are loaded, not in registers (from-cache-inl.hpp).
+[[nodiscard]] std::span<const Compute> fp32_from_cache_variants() noexcept;
 [[nodiscard]] std::span<const Compute> int8_variants() noexcept;
 [[nodiscard]] std::span<const Compute> bf16_variants() noexcept;
 [[nodiscard]] std::span<const Read> read_variants() noexcept;
 
 namespace reference {
 double fp32(std::size_t rounds, double& sink) noexcept;
+double fp32_from_cache(std::size_t rounds, double& sink) noexcept;
 double int8(std::size_t rounds, double& sink) noexcept;
 double bf16(std::size_t rounds, double& sink) noexcept;
 void read(const std::byte* bytes, std::size_t size, double& sink) noexcept;
 }  // namespace reference
 namespace avx2 {
 double fp32(std::size_t rounds, double& sink) noexcept;
+double fp32_from_cache(std::size_t rounds, double& sink) noexcept;
 double int8(std::size_t rounds, double& sink) noexcept;
 void read(const std::byte* bytes, std::size_t size, double& sink) noexcept;
 }  // namespace avx2
 namespace avx512 {
 double fp32(std::size_t rounds, double& sink) noexcept;
+double fp32_from_cache(std::size_t rounds, double& sink) noexcept;
 void read(const std::byte* bytes, std::size_t size, double& sink) noexcept;
 }  // namespace avx512
 namespace avx512_vnni {
@@ -64,6 +69,7 @@ double bf16(std::size_t rounds, double& sink) noexcept;
 }  // namespace amx
 namespace neon {
 double fp32(std::size_t rounds, double& sink) noexcept;
+double fp32_from_cache(std::size_t rounds, double& sink) noexcept;
 void read(const std::byte* bytes, std::size_t size, double& sink) noexcept;
 }  // namespace neon
 

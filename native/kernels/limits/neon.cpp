@@ -1,6 +1,9 @@
 #include <arm_neon.h>
 
 #include "kernels/limits/limits.hpp"
+#include "kernels/simd/neon.hpp"
+
+#include "kernels/limits/from-cache-inl.hpp"
 
 namespace diptych::kernels::limits::neon {
 
@@ -17,6 +20,10 @@ double fp32(std::size_t rounds, double& sink) noexcept {
   }
   for (const float32x4_t& sum : sums) sink += static_cast<double>(vgetq_lane_f32(sum, 0));
   return 2.0 * 4.0 * static_cast<double>(chains) * static_cast<double>(rounds);
+}
+
+double fp32_from_cache(std::size_t rounds, double& sink) noexcept {
+  return fp32_of_cached<6, 1>(rounds, sink);
 }
 
 void read(const std::byte* bytes, std::size_t size, double& sink) noexcept {

@@ -15,6 +15,16 @@ constexpr std::array fp32_table {
       Compute{"reference", Family::reference, {}, reference::fp32},
 };
 
+constexpr std::array fp32_from_cache_table {
+#if defined(__x86_64__)
+  Compute{"avx512", Family::avx512, needs_avx512, avx512::fp32_from_cache},
+      Compute{"avx2", Family::avx2, needs_avx2, avx2::fp32_from_cache},
+#elif defined(__aarch64__)
+  Compute{"neon", Family::neon, CpuFeature::neon, neon::fp32_from_cache},
+#endif
+      Compute{"reference", Family::reference, {}, reference::fp32_from_cache},
+};
+
 constexpr std::array int8_table {
 #if defined(__x86_64__)
   Compute{"amx", Family::amx, needs_amx, amx::int8},
@@ -45,6 +55,7 @@ constexpr std::array read_table {
 }  // namespace
 
 std::span<const Compute> fp32_variants() noexcept { return fp32_table; }
+std::span<const Compute> fp32_from_cache_variants() noexcept { return fp32_from_cache_table; }
 std::span<const Compute> int8_variants() noexcept { return int8_table; }
 std::span<const Compute> bf16_variants() noexcept { return bf16_table; }
 std::span<const Read> read_variants() noexcept { return read_table; }

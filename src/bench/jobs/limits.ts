@@ -1,18 +1,18 @@
+import type { LimitKind } from '../../native/limits-binding.js';
 import { native } from '../../native/load.js';
 import type { Job } from '../job.js';
 import { ParamReader } from '../job.js';
 import type { Params } from '../types.js';
 
-const KINDS = ['fp32', 'int8', 'bf16', 'read'] as const;
-type Kind = (typeof KINDS)[number];
+const KINDS: readonly LimitKind[] = ['fp32', 'fp32-from-cache', 'int8', 'bf16', 'read'];
 
 /** Milliseconds of one measurement: long enough for the clock to settle, short enough to be interleaved. */
 const SLICE_MS = 100;
 
 /** Work of one iteration in the units of {@link limitUnit}: iterations are timed as seconds per unit. */
-export function limitUnit(kind: Kind): string {
+export function limitUnit(kind: LimitKind): string {
   if (kind === 'read') return 'GB/s';
-  return kind === 'fp32' ? 'GFLOP/s' : 'GOP/s';
+  return kind.startsWith('fp32') ? 'GFLOP/s' : 'GOP/s';
 }
 
 /** The machine's own speed: one iteration is 10^9 operations or bytes, and lasts as long as those take. */

@@ -23,7 +23,7 @@ export const machineSuite: Suite = {
     const counts = threads > 1 ? [1, threads] : [1];
     return Promise.resolve(
       counts.flatMap((count) =>
-        (['fp32', 'int8', 'bf16', 'read'] as const).map((kind) =>
+        (['fp32', 'fp32-from-cache', 'int8', 'bf16', 'read'] as const).map((kind) =>
           limitCase(
             `${kind}, ${String(count)} ${count === 1 ? 'thread' : 'threads'}`,
             limitSubject(kind, count),

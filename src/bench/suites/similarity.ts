@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { native } from '../../native/load.js';
 import { unitRows } from '../data.js';
 import { limitSubject } from '../limits.js';
-import type { BenchSettings, CasePlan, HostPlan, Params, SubjectPlan, Suite } from '../types.js';
+import type { BenchSettings, CasePlan, HostPlan, LimitPlan, Params, SubjectPlan, Suite } from '../types.js';
 
 const DIM = 512;
 const K = 10;
@@ -54,6 +54,23 @@ const byFma = (subject: SubjectPlan): SubjectPlan[] =>
       ]
     : [];
 
+/** What the FMA units can do when they must load what they multiply: no matrix product is above it. */
+const fromCache = limitSubject('fp32-from-cache');
+const ofLoads = {
+  text: 'what loads leave of the fp32 FMA peak',
+  of: fromCache.name,
+  over: 'fp32 peak',
+  quantity: 'rate',
+} as const;
+
+/** The share that our subject on the FMA units has of it; `cost` as for any limit. */
+const shareFromCache = (subject: string, cost: number): LimitPlan => ({
+  subject: fromCache.name,
+  cost,
+  text: 'share of the fp32 FMA peak from cache',
+  of: [amx() ? `${subject}, FMA units` : subject],
+});
+
 /** Dense cosine matrix; unit: GFLOP/s of useful work, 2 x dim for each pair. */
 function dense(size: number, threads: number, a: string, b: string): CasePlan {
   const params = { a, b, dim: DIM };
@@ -63,6 +80,7 @@ function dense(size: number, threads: number, a: string, b: string): CasePlan {
     peer(python('numpy', 'numpy (OpenBLAS)'), 'dense', params),
     peer(python('torch', 'torch (MKL)'), 'dense', params),
     limitSubject('fp32'),
+    fromCache,
     ...(threads > 1 ? [own('dense', params, threads), limitSubject('fp32', threads)] : []),
   ];
   const flop = 2 * DIM * size * size;
@@ -78,6 +96,7 @@ function dense(size: number, threads: number, a: string, b: string): CasePlan {
     bars: [
       { text: 'against OpenBLAS', of: 'diptych', over: 'numpy (OpenBLAS)', quantity: 'rate', atLeast: 1.15 },
       { text: 'against MKL', of: 'diptych', over: 'torch (MKL)', quantity: 'rate', atLeast: 1.15 },
+      ofLoads,
       ...(threads > 1
         ? ([
             {
@@ -98,6 +117,7 @@ function dense(size: number, threads: number, a: string, b: string): CasePlan {
         except: [many],
         atLeast: { diptych: 0.85 },
       },
+      shareFromCache('diptych', 1),
       ...(threads > 1
         ? [
             {
@@ -174,7 +194,7 @@ function topK(
       peer(python('torch', 'torch (MKL)'), 'topk', params),
       peer(node('usearch'), 'topk', params),
       ...(count <= 64 ? [peer(node('simsimd'), 'topk', params)] : []),
-      limitSubject(single ? 'read' : 'fp32'),
+      ...(single ? [limitSubject('read')] : [limitSubject('fp32'), fromCache]),
     ],
     check: { kind: 'indices', reference: 'diptych exact', agreement: 0.999 },
     bars: [
@@ -217,8 +237,10 @@ function topK(
             },
           ] as const)
         : []),
+      ...(single ? [] : [ofLoads]),
     ],
     limits: [
+      ...(single ? [] : [shareFromCache('diptych fp32', gflop)]),
       single
         ? {
             subject: 'read bandwidth',
