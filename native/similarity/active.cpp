@@ -29,9 +29,6 @@ const ks::RowVariant& active_rows() noexcept {
   return variant;
 }
 
-bool bf16_is_fast() noexcept {
-  return active_bf16().needs.contains(kernels::CpuFeature::avx512bf16) ||
-         active_bf16().family == kernels::Family::amx;
-}
+bool bf16_is_fast() noexcept { return active_bf16().family == kernels::Family::amx; }
 
 }  // namespace diptych::similarity

@@ -18,11 +18,6 @@ using kernels::similarity::Soon;
 
 namespace {
 
-// Rows of such lengths are used where they are: neither their sums with a unit query nor their scale can
-// leave float's normal range.
-constexpr double shortest_plain = 0x1p-40;
-constexpr double longest_plain = 0x1p40;
-
 // Covers what falls below float's normal range, far below any difference that a double could show.
 constexpr double underflow = 0x1p-90;
 // The same where an instruction takes everything below float's normal range for zero: d (at most 2^17 here)
@@ -35,9 +30,16 @@ double gamma(double n) noexcept {
   return roundings > 0.25 ? std::numeric_limits<double>::infinity() : roundings / (1 - roundings);
 }
 
+// What the bound of scores covers beside a pass's own error.
+double error_of_scores(std::size_t dim, Bound bound) noexcept {
+  return bound == Bound::upper_of_fp32 ? fp32_product_error(dim) : 0;
+}
+
 }  // namespace
 
 double fp32_error(std::size_t dim) noexcept { return gamma(static_cast<double>(dim) * (1 + 1.0 / 32) + 24); }
+
+double fp32_product_error(std::size_t dim) noexcept { return fp32_error(dim) + 0x1p-50; }
 
 double bf16_error(std::size_t dim) noexcept {
   // Both factors rounded, the query to float first: (1 + e)^2 - 1, and the sums of the rounded products.
@@ -85,8 +87,8 @@ Status EncodedRows::settle_lengths(const Rows& rows, std::size_t first, std::siz
 
 void EncodedRows::set_radius(double error, double underflown, Bound bound) {
   // In floats, for many rows at a time: 2^-20 is more than their three roundings.
-  const float factor = bound == Bound::upper ? above(error * (1 + 0x1p-20)) : 0;
-  const float least = bound == Bound::upper ? above(underflown * (1 + 0x1p-20)) : 0;
+  const float factor = bound != Bound::none ? above(error * (1 + 0x1p-20)) : 0;
+  const float least = bound != Bound::none ? above(underflown * (1 + 0x1p-20)) : 0;
   radius_.resize(count_);
   if (factor < std::numeric_limits<float>::infinity()) {
     for (std::size_t j = 0; j < count_; ++j) radius_[j] = static_cast<float>(length_[j]) * factor + least;
@@ -99,7 +101,7 @@ void EncodedRows::set_radius(double error, double underflown, Bound bound) {
 Status EncodedRows::encode_fp32(const Rows& rows, std::size_t first, std::size_t count,
                                 std::span<const double> norms, Metric metric, Bound bound) {
   Status status = settle_lengths(rows, first, count, norms, metric);
-  if (status.ok()) set_radius(fp32_error(rows.dim), underflow, bound);
+  if (status.ok()) set_radius(fp32_error(rows.dim) + error_of_scores(rows.dim, bound), underflow, bound);
   return status;
 }
 
@@ -122,7 +124,7 @@ Status EncodedRows::encode_bf16(const Rows& rows, std::size_t first, std::size_t
   in_place_ = false;
   stride_ = padded * 2;
   words_ = padded / 2;
-  set_radius(bf16_error(rows.dim), flushed, bound);
+  set_radius(bf16_error(rows.dim) + error_of_scores(rows.dim, bound), flushed, bound);
   return Status::good();
 }
 
@@ -166,7 +168,7 @@ Status EncodedRows::encode_digits(const Rows& rows, std::size_t first, std::size
   in_place_ = false;
   words_ = kernels::similarity::words_of_digits(rows.dim);
   stride_ = words_ * 4 + 64;
-  set_radius(digits_error(rows.dim), underflow, bound);
+  set_radius(digits_error(rows.dim) + error_of_scores(rows.dim, bound), underflow, bound);
   return Status::good();
 }
 
@@ -211,14 +213,15 @@ Status EncodedRows::encode_int8(const Rows& rows, std::size_t first, std::size_t
   }
   row_codes_.resize(count);
   encode_codes(rows, first, norms.subspan(first, count), metric, centre, codes_.data(), row_codes_);
-  use_codes({codes_.data(), stride, row_codes_}, queries, bound);
+  use_codes({codes_.data(), stride, row_codes_}, rows.dim, centre, queries, bound);
   in_place_ = false;
   source_ = rows.at(first);
   source_stride_ = rows.stride();
   return Status::good();
 }
 
-void EncodedRows::use_codes(const CodeView& codes, const PackedQueries& queries, Bound bound) {
+void EncodedRows::use_codes(const CodeView& codes, std::size_t dim, std::span<const float> centre,
+                            const PackedQueries& queries, Bound bound) {
   count_ = codes.rows.size();
   rows_ = reinterpret_cast<const std::byte*>(codes.codes);
   in_place_ = true;
@@ -233,10 +236,13 @@ void EncodedRows::use_codes(const CodeView& codes, const PackedQueries& queries,
   offset_.resize(count_);
   radius_.assign(count_, 0.0f);
   // |x'.y' - x^.y^| <= |x^| |y' - y^| + |x' - x^| |y'| (docs/exactness.md)
-  const bool own = bound == Bound::upper && queries.own_errors_pay(codes.lengths);
+  const bool own = bound != Bound::none && queries.own_errors_pay(codes.lengths);
   reach_ = own ? static_cast<double>(codes.lengths.longest) : 0;
   const double a = queries.code_length();
   const double b = own ? queries.least_code_error() : queries.code_error();
+  // A row is no longer than what is coded of it and the centre together.
+  const double of_scores = error_of_scores(dim, bound) * (1 + 0x1p-20);
+  const double centre_length = of_scores == 0 ? 0 : std::sqrt(active_rows().sum_squares(centre.data(), dim));
   for (std::size_t j = 0; j < count_; ++j) {
     const RowCode& row = codes.rows[j];
     const auto error = static_cast<double>(row.error);
@@ -246,7 +252,8 @@ void EncodedRows::use_codes(const CodeView& codes, const PackedQueries& queries,
     offset_[j] = row.centre_dot;
     if (bound == Bound::none) continue;
     const double radius = a * error + b * length;
-    radius_[j] = above(radius + static_cast<double>(row.slack) + 0x1p-20 * (radius + a * (length + error)));
+    radius_[j] = above(radius + static_cast<double>(row.slack) + 0x1p-20 * (radius + a * (length + error)) +
+                       of_scores * (length + centre_length));
     offset_[j] = above(static_cast<double>(row.centre_dot) + static_cast<double>(radius_[j]));
   }
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -19,20 +20,28 @@ namespace diptych::similarity {
 // packed query, of the row's scale, of the product and of the offset (docs/exactness.md). Infinite where d is
 // so large that nothing can be promised.
 [[nodiscard]] double fp32_error(std::size_t dim) noexcept;
+// The same for one product of floats by RowVariant::dot_fast, of rows whose lengths are in
+// shortest_plain .. longest_plain, with what may underflow.
+[[nodiscard]] double fp32_product_error(std::size_t dim) noexcept;
+// Rows of such lengths are multiplied as they are: neither their sums with a row of length 1 nor their scale
+// can leave float's normal range.
+inline constexpr double shortest_plain = 0x1p-40;
+inline constexpr double longest_plain = 0x1p40;
 // The same for a bf16 score, in any order of summation.
 [[nodiscard]] double bf16_error(std::size_t dim) noexcept;
 
 // The same for a score made of digits, for a query and a row of any length.
 [[nodiscard]] double digits_error(std::size_t dim) noexcept;
 
-// Whether values carry their error bound upwards (for a filter that must not miss) or stand as they are.
-enum class Bound : bool { none, upper };
+// Whether values carry their error bound upwards (for a filter that must not miss) or stand as they are: that
+// of the true score, or of any score that is off by fp32_product_error at most.
+enum class Bound : std::uint8_t { none, upper, upper_of_fp32 };
 
 class EncodedRows {
  public:
   // Rows first .. first + count - 1 for the fp32 pass: in place where their lengths allow, else scaled
   // copies. With Bound::upper, value(j, q) is never below the true score (in the pass's units), and exceeds
-  // it by at most 2 radius(j).
+  // it by at most 2 radius(j); with upper_of_fp32 the same holds of scores of floats.
   [[nodiscard]] base::Status encode_fp32(const Rows& rows, std::size_t first, std::size_t count,
                                          std::span<const double> norms, Metric metric, Bound bound);
 
@@ -49,7 +58,8 @@ class EncodedRows {
                                          std::span<const double> norms, Metric metric,
                                          std::span<const float> centre, const PackedQueries& queries,
                                          Bound bound);
-  void use_codes(const CodeView& codes, const PackedQueries& queries, Bound bound);
+  void use_codes(const CodeView& codes, std::size_t dim, std::span<const float> centre,
+                 const PackedQueries& queries, Bound bound);
 
   [[nodiscard]] kernels::similarity::Block block() const noexcept;
   // Whether the kernel reads the rows (or codes) where they lie.

@@ -10,13 +10,30 @@ namespace {
 
 // Rounding the rows to bfloat16 costs about as much as this many queries in fp32 do.
 constexpr std::size_t worth_halving = 32;
-// Making codes costs more, and their products half as much: the same time at 256 queries, measured.
+// Making codes costs about as much as forty, and a few floats for every query.
+constexpr std::size_t worth_encoding = 64;
+// Both for tiles, where codes' products take half the time: the same time at 256 queries, measured. From
+// there on fp32 means all products, which is what exact is held against.
 constexpr std::size_t worth_coding_instead = 320;
+// Few queries wait for memory, and codes that are there are a quarter of it.
+constexpr std::size_t worth_reading_codes = 8;
 
-// Splitting the rows costs as much as tens of queries in fp32 do: below so many there is little to gain (none
-// at 64, measured); so few values leave tiles empty.
+// Splitting the rows costs as much as tens of queries in fp32 do; so few values leave tiles empty.
 constexpr std::size_t worth_splitting = 48;
 constexpr std::size_t least_split_dim = 64;
+
+bool int8_is_fast() noexcept {
+  const kernels::CpuFeatures uses = active_int8().needs;
+  return uses.contains(kernels::CpuFeature::avx512vnni) || uses.contains(kernels::CpuFeature::neon_dotprod);
+}
+
+// The cheapest way to tell which rows are far from the best.
+Pass sifting_pass(std::size_t queries, std::size_t dim, bool prepared) noexcept {
+  if (dim > kernels::similarity::most_int8_dim) return Pass::fp32;
+  if (prepared) return int8_is_fast() || queries <= worth_reading_codes ? Pass::int8 : Pass::fp32;
+  if (bf16_is_fast() && queries >= worth_halving && queries < worth_coding_instead) return Pass::bf16;
+  return int8_is_fast() && queries >= worth_encoding ? Pass::int8 : Pass::fp32;
+}
 
 }  // namespace
 
@@ -24,6 +41,12 @@ Pass fp32_pass(std::size_t queries, std::size_t dim) noexcept {
   const bool fast = active_digits().family == kernels::Family::amx;
   const bool fits = dim >= least_split_dim && dim <= kernels::similarity::most_digits_dim;
   return fast && fits && queries >= worth_splitting ? Pass::digits : Pass::fp32;
+}
+
+Pass fp32_search_pass(std::size_t queries, std::size_t dim) noexcept {
+  const bool sifted = dim >= least_split_dim && queries < worth_coding_instead;
+  const Pass pass = sifted ? sifting_pass(queries, dim, false) : Pass::fp32;
+  return pass == Pass::fp32 ? fp32_pass(queries, dim) : pass;
 }
 
 Pass choose_pass(Precision precision, std::size_t queries, std::size_t dim, bool prepared) noexcept {
@@ -35,21 +58,9 @@ Pass choose_pass(Precision precision, std::size_t queries, std::size_t dim, bool
     case Precision::int8:
       return dim <= kernels::similarity::most_int8_dim ? Pass::int8 : Pass::fp32;
     case Precision::exact:
-      break;
+      return sifting_pass(queries, dim, prepared);
   }
-  if (dim > kernels::similarity::most_int8_dim) return Pass::fp32;
-  if (!prepared && bf16_is_fast() && queries >= worth_halving && queries < worth_coding_instead) {
-    return Pass::bf16;
-  }
-  const kernels::CpuFeatures uses = active_int8().needs;
-  const bool fast =
-      uses.contains(kernels::CpuFeature::avx512vnni) || uses.contains(kernels::CpuFeature::neon_dotprod);
-  // Few queries wait for memory, and codes are a quarter of it.
-  constexpr std::size_t few = 8;
-  // Making codes costs about as much as forty queries in fp32 do.
-  constexpr std::size_t worth_encoding = 96;
-  if (prepared) return fast || queries <= few ? Pass::int8 : Pass::fp32;
-  return fast && queries >= worth_encoding ? Pass::int8 : Pass::fp32;
+  return Pass::fp32;
 }
 
 Status Passes::get(Pass pass, const PackedQueries** packed) {

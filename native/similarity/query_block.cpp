@@ -25,6 +25,11 @@ constexpr std::size_t slab_rows = 4096;
 // Candidates between two looks at whether the work was cancelled: a tenth of a millisecond.
 constexpr std::size_t between_looks = 256;
 
+// A score rounded and clipped as it will be reported, so that the order shown is the order used.
+float reported(double score, Metric metric) noexcept {
+  return static_cast<float>(metric == Metric::cosine ? std::clamp(score, -1.0, 1.0) : score) + 0.0f;
+}
+
 }  // namespace
 
 // One thread's candidates, and the sink of its scans.
@@ -52,17 +57,16 @@ struct QueryBlock::Worker {
 
   void take(ScanState& scan, std::size_t row, std::size_t query, const Hit& hit) {
     const Metric metric = block->options_.metric;
-    Candidate candidate{0, 0, static_cast<std::uint32_t>(row), scan.pass == Pass::fp32};
-    if (block->exact()) {
-      const Interval interval = interval_of(scan, hit, query, Bound::upper);
-      const double margin = metric == Metric::cosine ? key_rounding : 0;
+    Candidate candidate{0, 0, static_cast<std::uint32_t>(row), scan.pass == Pass::fp32 && !block->sifted()};
+    if (block->bounded()) {
+      const Interval interval = interval_of(scan, hit, query, block->bound());
+      const bool keyed = block->exact() && metric == Metric::cosine;
+      const double margin = keyed ? key_rounding : 0;
       candidate.lower = below(interval.lower - margin);
       candidate.upper = above(interval.upper + margin);
     } else {
-      // Rounded and clipped as it will be reported, so that the order shown is the order used.
       const double value = interval_of(scan, hit, query, Bound::none).lower;
-      const auto score = static_cast<float>(metric == Metric::cosine ? std::clamp(value, -1.0, 1.0) : value);
-      candidate.lower = candidate.upper = score + 0.0f;
+      candidate.lower = candidate.upper = reported(value, metric);
     }
     Candidates& mine = candidates[query];
     mine.push(candidate);
@@ -107,16 +111,16 @@ Status QueryBlock::search(Segment& segment) {
   std::vector<Worker> workers(worker_count(slabs, options_));
   const std::size_t dim = segment.rows.dim;
   // fp32 means the same to all queries of a call: the bits of a score must not depend on how they are split.
-  const Pass pass = options_.precision == Precision::fp32
-                        ? fp32_pass(queries_.rows, dim)
-                        : choose_pass(options_.precision, count_, dim, segment.prepared());
+  pass_ = options_.precision == Precision::fp32
+              ? fp32_search_pass(queries_.rows, dim)
+              : choose_pass(options_.precision, count_, dim, segment.prepared());
   // Packed before the workers start, so that all threads share that work.
   const PackedQueries* packed = nullptr;
-  if (Status status = passes_.get(pass, &packed); !status.ok()) return status;
+  if (Status status = passes_.get(pass_, &packed); !status.ok()) return status;
   for (Worker& worker : workers) {
     worker.block = this;
     worker.segment = &segment;
-    worker.wanted = pass;
+    worker.wanted = pass_;
   }
   Status status = for_each_slab(slabs, options_, [&](std::size_t worker, std::size_t slab) {
     return scan_slab(workers[worker], segment, slab * slab_rows,
@@ -141,12 +145,11 @@ Status QueryBlock::scan_slab(Worker& worker, const Segment& segment, std::size_t
     worker.candidates[q].raise_floor(floors_[q].load(std::memory_order_relaxed));
   }
   const std::size_t before = worker.state.taken;
-  Status status =
-      scan(worker.state, passes_, segment, from, to, options_, exact() ? Bound::upper : Bound::none, worker);
+  Status status = scan(worker.state, passes_, segment, from, to, options_, bound(), worker);
   // Where codes cannot tell the rows apart (near-duplicates), their candidates cost more than the rest of the
   // pass: floats then. The first slab does not count, since its thresholds have yet to rise.
   const std::size_t taken = worker.state.taken - before;
-  if (exact() && before > 0 && worker.wanted != Pass::fp32 &&
+  if (bounded() && before > 0 && worker.wanted != Pass::fp32 &&
       taken > (to - from) * count_ / 64 + 64 * count_) {
     worker.wanted = Pass::fp32;
   }
@@ -154,19 +157,16 @@ Status QueryBlock::scan_slab(Worker& worker, const Segment& segment, std::size_t
 }
 
 void QueryBlock::refine(const Segment& segment, std::size_t query, std::span<Candidate> list) const {
-  // Lengths between which no product of floats overflows, and what underflows is below `underflow` of a
-  // cosine.
-  constexpr double shortest = 0x1p-40;
-  constexpr double longest = 0x1p40;
-  constexpr double underflow = 0x1p-50;
   const std::size_t dim = queries_.dim;
-  const double error = fp32_error(dim) + underflow;
+  const double error = fp32_product_error(dim);
   const double query_norm = norms_[first_ + query];
-  if (!exact() || !(error < 1) || query_norm < shortest || query_norm > longest) return;
+  if (!bounded() || (exact() && !(error < 1))) return;
   std::vector<float> query_scratch(queries_.type == DType::float32 ? 0 : dim);
   std::vector<float> row_scratch(segment.rows.type == DType::float32 ? 0 : dim);
   const float* const x = queries_.floats(first_ + query, query_scratch.data());
-  const bool cosine = options_.metric == Metric::cosine;
+  const Metric metric = options_.metric;
+  const bool cosine = metric == Metric::cosine;
+  const auto plain = [](double norm) { return norm >= shortest_plain && norm <= longest_plain; };
   // Rows lie far apart in memory: the next one is fetched while this one is multiplied.
   const auto fetch = [&](const Candidate& next) {
     if (next.refined) return;
@@ -181,11 +181,17 @@ void QueryBlock::refine(const Segment& segment, std::size_t query, std::span<Can
     candidate.refined = true;
     const std::size_t row = candidate.row - segment.first;
     const double norm = segment.norms[row];
-    if (norm < shortest || norm > longest) continue;
     const double lengths = query_norm * norm;
-    const double dot =
-        static_cast<double>(active_rows().dot_fast(x, segment.rows.floats(row, row_scratch.data()), dim));
-    const double value = cosine ? dot / lengths : dot;
+    const bool by_floats = plain(query_norm) && plain(norm);
+    if (exact() && !by_floats) continue;
+    const float* const y = segment.rows.floats(row, row_scratch.data());
+    const double value =
+        !by_floats ? exact_score(exact_row(x, dim, metric), exact_row(y, dim, metric), dim, metric)
+                   : static_cast<double>(active_rows().dot_fast(x, y, dim)) / (cosine ? lengths : 1);
+    if (sifted()) {
+      candidate.lower = candidate.upper = reported(value, metric);
+      continue;
+    }
     const double radius = cosine ? error : error * lengths;
     const double margin = radius + (cosine ? key_rounding : 0);
     candidate.lower = std::max(candidate.lower, below(value - margin));

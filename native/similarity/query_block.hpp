@@ -33,11 +33,19 @@ class QueryBlock {
   struct Worker;
 
   [[nodiscard]] bool exact() const noexcept { return options_.precision == Precision::exact; }
+  // fp32 whose first pass only tells which scores are worth making: those of floats, one by one.
+  [[nodiscard]] bool sifted() const noexcept {
+    return options_.precision == Precision::fp32 && (pass_ == Pass::bf16 || pass_ == Pass::int8);
+  }
+  [[nodiscard]] bool bounded() const noexcept { return exact() || sifted(); }
+  [[nodiscard]] Bound bound() const noexcept {
+    return exact() ? Bound::upper : sifted() ? Bound::upper_of_fp32 : Bound::none;
+  }
   [[nodiscard]] bool is_zero(std::size_t query) const noexcept { return norms_[first_ + query] == 0; }
   [[nodiscard]] base::Status scan_slab(Worker& worker, const Segment& segment, std::size_t from,
                                        std::size_t to);
   // Narrows intervals that int8 left wide, by one float product each: a tenth of the cost of a score, and
-  // most rows that int8 could not rule out fall to it.
+  // most rows that int8 could not rule out fall to it. Of sifted scores that product is all there is.
   void refine(const Segment& segment, std::size_t query, std::span<Candidate> list) const;
   // Scores the whole list and settles it.
   void score(const Segment& segment, std::size_t query, Candidates& candidates) const;
@@ -51,6 +59,7 @@ class QueryBlock {
   std::size_t k_;
   const Options& options_;
   Passes passes_;
+  Pass pass_ = Pass::fp32;
   // Per query: what its k-th best score is at least, over all workers, and the best of all segments so far.
   std::vector<std::atomic<double>> floors_;
   std::vector<Candidates> best_;

@@ -62,7 +62,8 @@ Status load_chunk(ScanState& state, Passes& passes, Pass wanted, const Segment& 
       break;
     case Pass::int8:
       if (segment.prepared()) {
-        state.rows.use_codes(segment.codes.part(first, count), *packed, bound);
+        state.rows.use_codes(segment.codes.part(first, count), segment.rows.dim, passes.centre(), *packed,
+                             bound);
       } else {
         status = state.rows.encode_int8(segment.rows, first, count, segment.norms, metric, passes.centre(),
                                         *packed, bound);

@@ -12,9 +12,11 @@
 #include <vector>
 
 #include "harness.hpp"
+#include "similarity/active.hpp"
 #include "similarity/codes.hpp"
 #include "similarity/corpus.hpp"
 #include "similarity/dense.hpp"
+#include "similarity/exact.hpp"
 #include "similarity/logits.hpp"
 #include "similarity/norms.hpp"
 #include "similarity/range.hpp"
@@ -55,6 +57,19 @@ double cosine(const Matrix& a, std::size_t i, const Matrix& b, std::size_t j) {
     y += q * q;
   }
   return dot / std::sqrt(x * y);
+}
+
+// What fp32 reports of rows that another pass has sifted.
+double score_of_floats(const Matrix& a, std::size_t i, double a_norm, const Matrix& b, std::size_t j,
+                       double b_norm, Metric metric) {
+  const float* const x = a.data.data() + i * a.dim;
+  const float* const y = b.data.data() + j * b.dim;
+  const auto plain = [](double norm) { return norm >= shortest_plain && norm <= longest_plain; };
+  if (!plain(a_norm) || !plain(b_norm)) {
+    return exact_score(exact_row(x, a.dim, metric), exact_row(y, b.dim, metric), a.dim, metric);
+  }
+  const auto dot = static_cast<double>(active_rows().dot_fast(x, y, a.dim));
+  return metric == Metric::cosine ? std::clamp(dot / (a_norm * b_norm), -1.0, 1.0) : dot;
 }
 
 Options options_of(Precision precision, std::size_t threads) {
@@ -100,6 +115,54 @@ TEST("similarity search: top-k is that of a double loop, on any number of thread
     for (const Precision precision : {Precision::fp32, Precision::bf16, Precision::int8}) {
       CHECK(search(queries, rows, k, options_of(precision, 1)) ==
             search(queries, rows, k, options_of(precision, 4)));
+    }
+  }
+}
+
+TEST("similarity search: fp32 that bf16 or int8 has sifted gives the best of all scores of floats") {
+  constexpr std::size_t dim = 130;
+  constexpr std::size_t k = 5;
+  const Pass pass = fp32_search_pass(64, dim);
+  if (pass != Pass::bf16 && pass != Pass::int8) return test::skip("neither is fast on this CPU");
+  const Matrix queries = random_rows(64, dim, 21);
+  Matrix far = random_rows(9000, dim, 22);
+  // Lengths from denormals to 1e38, and none.
+  Matrix wild = far;
+  for (std::size_t i = 0; i < wild.data.size(); ++i) {
+    const std::size_t j = i / dim;
+    wild.data[i] = j % 97 == 0 ? 0.0f : std::ldexp(wild.data[i], static_cast<int>(j % 240) - 120);
+  }
+  // What bfloat16 cannot tell apart: copies of one query, each a little off, and copies that are not.
+  Matrix near = far;
+  Matrix equal = far;
+  for (std::size_t i = 0; i < near.data.size(); ++i) {
+    const float value = queries.data[i % dim];
+    near.data[i] = value + near.data[i] * 0x1p-20f;
+    equal.data[i] = value;
+  }
+  for (const Matrix* rows : {&far, &wild, &near, &equal}) {
+    for (const Metric metric : {Metric::cosine, Metric::dot}) {
+      Options options = options_of(Precision::fp32, 1);
+      options.metric = metric;
+      const Hits hits = search(queries, *rows, k, options);
+      options.threads = 4;
+      CHECK(hits == search(queries, *rows, k, options));
+      std::vector<double> norms(rows->rows);
+      std::vector<double> query_norms(queries.rows);
+      CHECK(quick_norms(rows->view(), 0, norms));
+      CHECK(row_norms(queries.view(), "queries", query_norms, options).ok());
+      for (std::size_t q = 0; q < queries.rows; q += 7) {
+        std::vector<std::pair<float, std::int32_t>> best;
+        for (std::size_t j = 0; j < rows->rows; ++j) {
+          const double score = score_of_floats(queries, q, query_norms[q], *rows, j, norms[j], metric);
+          best.emplace_back(-(static_cast<float>(score) + 0.0f), static_cast<std::int32_t>(j));
+        }
+        std::ranges::partial_sort(best, best.begin() + k);
+        for (std::size_t i = 0; i < k; ++i) {
+          CHECK_EQUAL(hits.indices[q * k + i], best[i].second);
+          CHECK_EQUAL(hits.scores[q * k + i], -best[i].first);
+        }
+      }
     }
   }
 }
@@ -168,17 +231,25 @@ TEST("similarity search: every pass's interval holds the true score") {
     CHECK(Corpus::append(nullptr, rows.view(), options, corpus).ok());
     const Segment prepared = corpus->segments(parts)[0];
     const Segment plain{rows.view(), 0, norms, {}, {}};
-    const std::pair<Pass, const Segment&> cases[] = {{Pass::fp32, plain},
-                                                     {Pass::bf16, plain},
-                                                     {Pass::int8, plain},
-                                                     {Pass::digits, plain},
-                                                     {Pass::int8, prepared}};
-    for (const auto& [pass, segment] : cases) {
+    struct Case {
+      Pass pass;
+      const Segment& segment;
+      Bound bound = Bound::upper;
+    };
+    const Case cases[] = {{Pass::fp32, plain},
+                          {Pass::bf16, plain},
+                          {Pass::int8, plain},
+                          {Pass::digits, plain},
+                          {Pass::int8, prepared},
+                          {Pass::fp32, plain, Bound::upper_of_fp32},
+                          {Pass::bf16, plain, Bound::upper_of_fp32},
+                          {Pass::int8, plain, Bound::upper_of_fp32},
+                          {Pass::int8, prepared, Bound::upper_of_fp32}};
+    for (const auto& [pass, segment, bound] : cases) {
       Passes passes(asked, 0, count, query_norms, centre, options);
       ScanState state;
       bool changed = false;
-      CHECK(
-          load_chunk(state, passes, pass, segment, 0, rows.rows, Metric::cosine, Bound::upper, changed).ok());
+      CHECK(load_chunk(state, passes, pass, segment, 0, rows.rows, Metric::cosine, bound, changed).ok());
       // Rows of one length: each query carries its own error. (The lengths of prepared rows are known.)
       CHECK_EQUAL(state.reach > 0, segment.prepared());
       const PackedQueries& packed = *state.packed;
@@ -197,9 +268,14 @@ TEST("similarity search: every pass's interval holds the true score") {
       for (std::uint32_t j = 0; j < rows.rows; ++j) {
         for (std::uint32_t q = 0; q < count; ++q) {
           const kernels::similarity::Hit hit{values[j * count + q], j, q};
-          const Interval interval = interval_of(state, hit, q, Bound::upper);
+          const Interval interval = interval_of(state, hit, q, bound);
           const double truth = cosine(queries, q, rows, j);
           CHECK(interval.lower <= truth + 1e-15 && truth <= interval.upper + 1e-15);
+          if (bound == Bound::upper_of_fp32) {
+            const double score =
+                score_of_floats(queries, q, query_norms[q], rows, j, norms[j], Metric::cosine);
+            CHECK(interval.lower <= score && score <= interval.upper);
+          }
           widest = std::max(widest, interval.upper - interval.lower);
         }
       }

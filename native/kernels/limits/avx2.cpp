@@ -17,7 +17,7 @@ double fp32(std::size_t rounds, double& sink) noexcept {
   const __m256 factor = _mm256_set1_ps(0.5f);
   const __m256 term = _mm256_set1_ps(1.0f);
   __m256 sums[chains];
-  for (__m256& sum : sums) sum = term;
+  for (std::size_t i = 0; i < chains; ++i) sums[i] = _mm256_set1_ps(static_cast<float>(i));
   for (std::size_t round = 0; round < rounds; ++round) {
 #pragma GCC unroll 12
     for (std::size_t i = 0; i < chains; ++i) sums[i] = _mm256_fmadd_ps(sums[i], factor, term);
@@ -31,7 +31,8 @@ double int8(std::size_t rounds, double& sink) noexcept {
   constexpr std::size_t sets = 6;
   const __m256i ones = _mm256_set1_epi16(1);
   __m256i values = _mm256_set1_epi8(3);
-  __m256i sums[sets] = {};
+  __m256i sums[sets];
+  for (std::size_t i = 0; i < sets; ++i) sums[i] = _mm256_set1_epi32(static_cast<int>(i));
   for (std::size_t round = 0; round < rounds; ++round) {
     // The product must be seen as new in each round, or it is computed once before the loop.
     asm volatile("" : "+x"(values));

@@ -12,7 +12,7 @@ double fp32(std::size_t rounds, double& sink) noexcept {
   const __m512 factor = _mm512_set1_ps(0.5f);
   const __m512 term = _mm512_set1_ps(1.0f);
   __m512 sums[chains];
-  for (__m512& sum : sums) sum = term;
+  for (std::size_t i = 0; i < chains; ++i) sums[i] = _mm512_set1_ps(static_cast<float>(i));
   for (std::size_t round = 0; round < rounds; ++round) {
 #pragma GCC unroll 16
     for (std::size_t i = 0; i < chains; ++i) sums[i] = _mm512_fmadd_ps(sums[i], factor, term);

@@ -3,7 +3,8 @@
 //
 // Contract: `rounds` is any count; the result is the number of operations done (a multiply and an addition
 // are two), or of bytes read. `sink` takes a value that depends on all of the work, so that none of it can be
-// dropped by the compiler.
+// dropped by the compiler. Chains that run side by side start from different values, or they would be made
+// once for all.
 #pragma once
 
 #include <cstddef>

@@ -13,7 +13,7 @@ double fp32(std::size_t rounds, double& sink) noexcept {
   const float32x4_t factor = vdupq_n_f32(0.5f);
   const float32x4_t term = vdupq_n_f32(1.0f);
   float32x4_t sums[chains];
-  for (float32x4_t& sum : sums) sum = term;
+  for (std::size_t i = 0; i < chains; ++i) sums[i] = vdupq_n_f32(static_cast<float>(i));
   for (std::size_t round = 0; round < rounds; ++round) {
 #pragma GCC unroll 16
     for (std::size_t i = 0; i < chains; ++i) sums[i] = vfmaq_f32(term, sums[i], factor);
