@@ -246,7 +246,16 @@ void add_rows(std::vector<Kernel>& all) {
     add("quantise", [&variant, row, query] {
       work.squares.data()[0] = variant.quantise(row, 0.01f, query, work.codes.data(), dim).error;
     });
-    add("halve", [&variant, row] { variant.halve(row, work.halves.data(), dim, work.data.data() + dim); });
+    add("halve", [&variant, row] {
+      variant.halve({row,
+                     dim,
+                     1,
+                     dim,
+                     work.halves.data(),
+                     dim,
+                     work.squares.data(),
+                     {reinterpret_cast<const std::byte*>(row + dim), dim * sizeof(float)}});
+    });
   }
 }
 

@@ -105,25 +105,58 @@ Status EncodedRows::encode_fp32(const Rows& rows, std::size_t first, std::size_t
   return status;
 }
 
-Status EncodedRows::encode_bf16(const Rows& rows, std::size_t first, std::size_t count,
-                                std::span<const double> norms, Metric metric, Bound bound) {
-  if (Status status = settle_lengths(rows, first, count, norms, metric); !status.ok()) return status;
-  const std::size_t padded = code_stride(rows.dim * 2) / 2;
+Status EncodedRows::halve(const std::byte* rows, std::size_t count, std::size_t dim, const Soon& soon) {
+  const std::size_t padded = code_stride(dim * 2) / 2;
   if (!halves_.reserve(count * padded)) {
     return Status::fail(Code::out_of_memory, "not enough memory for a block of rows");
   }
-  const std::size_t written = (rows.dim + 15) / 16 * 16;
+  squares_.resize(count);
+  active_rows().halve(
+      {reinterpret_cast<const float*>(rows), dim, count, dim, halves_.data(), padded, squares_.data(), soon});
+  const std::size_t written = (dim + 15) / 16 * 16;
+  if (written == padded) return Status::good();
   for (std::size_t j = 0; j < count; ++j) {
-    std::uint16_t* const to = halves_.data() + j * padded;
-    // Meanwhile the next chunk's row is fetched.
-    const auto* const from = reinterpret_cast<const float*>(rows_ + j * stride_);
-    active_rows().halve(from, to, rows.dim, reinterpret_cast<const float*>(rows_ + (j + count) * stride_));
-    std::fill_n(to + written, padded - written, std::uint16_t{0});
+    std::fill_n(halves_.data() + j * padded + written, padded - written, std::uint16_t{0});
   }
-  rows_ = reinterpret_cast<const std::byte*>(halves_.data());
+  return Status::good();
+}
+
+template <class Make>
+Status EncodedRows::make_copies(const Rows& rows, std::size_t first, std::size_t count,
+                                std::span<const double> norms, std::span<double> to_fill, Metric metric,
+                                std::size_t ahead, Make make) {
+  const std::byte* const from = rows.at(first);
+  const Soon soon{from + count * rows.stride(), ahead * rows.stride() / std::max<std::size_t>(count, 1)};
+  const bool fresh = !to_fill.empty() && rows.type == DType::float32;
+  if (fresh) {
+    if (Status status = make(from, soon); !status.ok()) return status;
+  }
+  if (!to_fill.empty()) {
+    const auto lengths = to_fill.subspan(first, count);
+    const bool finite =
+        fresh ? norms_from_squares(rows, first, squares_, lengths) : quick_norms(rows, first, lengths);
+    if (!finite) return Status::fail(Code::bad_input, std::string(unnamed_bad_row));
+  }
+  if (Status status = settle_lengths(rows, first, count, norms, metric); !status.ok()) return status;
+  // Floats that had to be scaled, where lengths are extreme, are copied anew.
+  if (!fresh || !in_place_) {
+    if (Status status = make(rows_, soon); !status.ok()) return status;
+  }
+  ahead_ = ahead;
   in_place_ = false;
-  stride_ = padded * 2;
-  words_ = padded / 2;
+  return Status::good();
+}
+
+Status EncodedRows::encode_bf16(const Rows& rows, std::size_t first, std::size_t count,
+                                std::span<const double> norms, std::span<double> to_fill, Metric metric,
+                                Bound bound, std::size_t ahead) {
+  Status status = make_copies(
+      rows, first, count, norms, to_fill, metric, ahead,
+      [&](const std::byte* from, const Soon& soon) { return halve(from, count, rows.dim, soon); });
+  if (!status.ok()) return status;
+  rows_ = reinterpret_cast<const std::byte*>(halves_.data());
+  stride_ = code_stride(rows.dim * 2);
+  words_ = stride_ / 4;
   set_radius(bf16_error(rows.dim) + error_of_scores(rows.dim, bound), flushed, bound);
   return Status::good();
 }
@@ -144,28 +177,13 @@ Status EncodedRows::split(const std::byte* rows, std::size_t count, std::size_t 
 Status EncodedRows::encode_digits(const Rows& rows, std::size_t first, std::size_t count,
                                   std::span<const double> norms, std::span<double> to_fill, Metric metric,
                                   Bound bound, std::size_t ahead) {
-  const std::byte* const from = rows.at(first);
-  const Soon soon{from + count * rows.stride(), ahead * rows.stride() / std::max<std::size_t>(count, 1)};
-  const bool fresh = !to_fill.empty() && rows.type == DType::float32;
-  if (fresh) {
-    if (Status status = split(from, count, rows.dim, soon); !status.ok()) return status;
-  }
-  if (!to_fill.empty()) {
-    const auto lengths = to_fill.subspan(first, count);
-    const bool finite =
-        fresh ? norms_from_squares(rows, first, squares_, lengths) : quick_norms(rows, first, lengths);
-    if (!finite) return Status::fail(Code::bad_input, std::string(unnamed_bad_row));
-  }
-  if (Status status = settle_lengths(rows, first, count, norms, metric); !status.ok()) return status;
-  // Copies, where lengths are extreme, have digits of their own.
-  if (!fresh || !in_place_) {
-    if (Status status = split(rows_, count, rows.dim, soon); !status.ok()) return status;
-  }
+  Status status = make_copies(
+      rows, first, count, norms, to_fill, metric, ahead,
+      [&](const std::byte* from, const Soon& soon) { return split(from, count, rows.dim, soon); });
+  if (!status.ok()) return status;
   // The sums are in units of 2^16 steps times steps.
   for (std::size_t j = 0; j < count; ++j) scale_[j] *= steps_[j] * 0x1p16f;
-  ahead_ = ahead;
   rows_ = reinterpret_cast<const std::byte*>(codes_.data());
-  in_place_ = false;
   words_ = kernels::similarity::words_of_digits(rows.dim);
   stride_ = words_ * 4 + 64;
   set_radius(digits_error(rows.dim) + error_of_scores(rows.dim, bound), underflow, bound);

@@ -45,11 +45,11 @@ class EncodedRows {
   [[nodiscard]] base::Status encode_fp32(const Rows& rows, std::size_t first, std::size_t count,
                                          std::span<const double> norms, Metric metric, Bound bound);
 
-  // The same for the bf16 pass, always in copies.
+  // The same for the bf16 pass and for that of digits, always in copies. Of the rows that follow `ahead` are
+  // fetched meanwhile. Lengths that are not known yet (Segment::to_fill) are made from the same read.
   [[nodiscard]] base::Status encode_bf16(const Rows& rows, std::size_t first, std::size_t count,
-                                         std::span<const double> norms, Metric metric, Bound bound);
-  // The same for the pass of digits. Of the rows that follow `ahead` are fetched meanwhile. Lengths that are
-  // not known yet (Segment::to_fill) are made from the same read.
+                                         std::span<const double> norms, std::span<double> to_fill,
+                                         Metric metric, Bound bound, std::size_t ahead);
   [[nodiscard]] base::Status encode_digits(const Rows& rows, std::size_t first, std::size_t count,
                                            std::span<const double> norms, std::span<double> to_fill,
                                            Metric metric, Bound bound, std::size_t ahead);
@@ -79,7 +79,16 @@ class EncodedRows {
   // Floats whose sums with a unit query stay in float's normal range: the rows where they lie, or copies.
   [[nodiscard]] base::Status settle_lengths(const Rows& rows, std::size_t first, std::size_t count,
                                             std::span<const double> norms, Metric metric);
-  // codes_, steps_ and squares_ of floats side by side. Meanwhile `soon` is fetched.
+  // Makes copies, by make(floats side by side, what is to be fetched meanwhile), and all that is known of
+  // their lengths.
+  template <class Make>
+  [[nodiscard]] base::Status make_copies(const Rows& rows, std::size_t first, std::size_t count,
+                                         std::span<const double> norms, std::span<double> to_fill,
+                                         Metric metric, std::size_t ahead, Make make);
+  // halves_ and squares_.
+  [[nodiscard]] base::Status halve(const std::byte* rows, std::size_t count, std::size_t dim,
+                                   const kernels::similarity::Soon& soon);
+  // codes_, steps_ and squares_.
   [[nodiscard]] base::Status split(const std::byte* rows, std::size_t count, std::size_t dim,
                                    const kernels::similarity::Soon& soon);
   // radius and offset: error times the row's length, and what may have underflown.

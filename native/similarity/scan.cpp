@@ -37,8 +37,9 @@ bool adopt(ScanState& state, Pass pass, const PackedQueries* packed) noexcept {
 Status load_chunk(ScanState& state, Passes& passes, Pass wanted, const Segment& segment, std::size_t first,
                   std::size_t count, Metric metric, Bound bound, bool& changed) {
   const auto norms = segment.norms.subspan(first, count);
-  // Digits and lengths come from one read.
-  if (wanted != Pass::digits && !segment.to_fill.empty() &&
+  // Copies and lengths come from one read.
+  const bool copied = wanted == Pass::bf16 || wanted == Pass::digits;
+  if (!copied && !segment.to_fill.empty() &&
       !quick_norms(segment.rows, first, segment.to_fill.subspan(first, count))) {
     return Status::fail(Code::bad_input, std::string(unnamed_bad_row));
   }
@@ -47,18 +48,20 @@ Status load_chunk(ScanState& state, Passes& passes, Pass wanted, const Segment& 
                         : wanted;
   const PackedQueries* packed = nullptr;
   if (Status status = passes.get(pass, &packed); !status.ok()) return status;
+  // Rows come from memory all the time: few queries leave the products too short for that.
+  const std::size_t ahead = packed->count() < many_queries ? count / 2 : 0;
   Status status;
   switch (pass) {
     case Pass::fp32:
       status = state.rows.encode_fp32(segment.rows, first, count, segment.norms, metric, bound);
       break;
     case Pass::bf16:
-      status = state.rows.encode_bf16(segment.rows, first, count, segment.norms, metric, bound);
+      status = state.rows.encode_bf16(segment.rows, first, count, segment.norms, segment.to_fill, metric,
+                                      bound, ahead);
       break;
     case Pass::digits:
-      // Rows come from memory all the time: few queries leave the products too short for that.
       status = state.rows.encode_digits(segment.rows, first, count, segment.norms, segment.to_fill, metric,
-                                        bound, packed->count() < many_queries ? count / 2 : 0);
+                                        bound, ahead);
       break;
     case Pass::int8:
       if (segment.prepared()) {

@@ -78,6 +78,7 @@ struct Neutral {
 struct Scratch {
   base::AlignedBuffer<std::uint16_t> rows;
   std::vector<float> scores;
+  std::vector<float> squares;  // of no use here
 };
 
 // scores[i, c] = row i . centroid c, for `count` rows.
@@ -86,9 +87,18 @@ bool score(const Packed& centroids, const float* rows, std::size_t count, std::s
   const std::size_t values = centroids.words() * 2;
   if (!scratch.rows.reserve(kRows * values)) return false;
   scratch.scores.resize(kRows * centroids.count());
+  scratch.squares.resize(count);
+  const auto* const next = reinterpret_cast<const std::byte*>(rows + count * dim);
+  similarity::active_rows().halve({rows,
+                                   dim,
+                                   count,
+                                   dim,
+                                   scratch.rows.data(),
+                                   values,
+                                   scratch.squares.data(),
+                                   {next, dim * sizeof(float)}});
   for (std::size_t i = 0; i < count; ++i) {
-    std::uint16_t* to = scratch.rows.data() + i * values;
-    similarity::active_rows().halve(rows + i * dim, to, dim, rows + (i + count) * dim);
+    std::uint16_t* const to = scratch.rows.data() + i * values;
     std::fill(to + dim, to + values, std::uint16_t{0});
   }
   ks::Block block{};

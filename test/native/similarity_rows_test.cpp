@@ -153,22 +153,37 @@ void codes(const RowVariant& variant) {
   });
 }
 
-// Halves: the same in every variant, and within half a step of the value.
+// Halves: the same in every variant, and within half a step of the value; lengths as those of few queries.
 void halves(const RowVariant& variant) {
+  constexpr std::size_t rows = 3;
   each_dimension(variant, [&](std::size_t d, test::Random& random) {
-    const std::vector<float> x = values(random, d + 1, 60);
-    const std::vector<float> soon = values(random, d + 1);
-    const std::size_t padded = (d + 15) / 16 * 16;
-    std::vector<std::uint16_t> got(padded, 55);
-    std::vector<std::uint16_t> expected(padded, 66);
-    variant.halve(x.data() + 1, got.data(), d, soon.data());
-    reference().halve(x.data() + 1, expected.data(), d, soon.data());
+    const std::size_t stride = d + 1;
+    const std::size_t padded = (d + 15) / 16 * 16 + 16;
+    std::vector<float> x = values(random, 1 + rows * stride, 60);
+    const auto halve = [&](const RowVariant& by, std::vector<std::uint16_t>& to) {
+      std::vector<float> squares(rows);
+      by.halve({x.data() + 1, stride, rows, d, to.data(), padded, squares.data()});
+      return squares;
+    };
+    std::vector<std::uint16_t> got(rows * padded, 55);
+    std::vector<std::uint16_t> expected(rows * padded, 55);
+    std::vector<float> squares = halve(variant, got);
+    CHECK(squares == halve(reference(), expected));
     CHECK(got == expected);
-    for (std::size_t k = 0; k < d; ++k) {
-      const double value = static_cast<double>(x[k + 1]);
-      const auto half = static_cast<double>(std::bit_cast<float>(std::uint32_t{got[k]} << 16));
-      CHECK(std::abs(half - value) <= 0x1p-8 * std::abs(value));
+    std::vector<float> lengths(rows);
+    reference().squares(x.data() + 1, stride, rows, d, lengths.data());
+    CHECK(squares == lengths);
+    for (std::size_t j = 0; j < rows; ++j) {
+      for (std::size_t k = 0; k < d; ++k) {
+        const double value = static_cast<double>(x[1 + j * stride + k]);
+        const auto half = static_cast<double>(std::bit_cast<float>(std::uint32_t{got[j * padded + k]} << 16));
+        CHECK(std::abs(half - value) <= 0x1p-8 * std::abs(value));
+      }
     }
+    if (d == 0) return;
+    x[1 + stride] = std::numeric_limits<float>::quiet_NaN();
+    squares = halve(variant, got);
+    CHECK(std::isfinite(squares[0]) && !std::isfinite(squares[1]) && std::isfinite(squares[2]));
   });
 }
 

@@ -183,6 +183,18 @@ struct Few {
 };
 inline constexpr std::size_t most_few_queries = 4;
 
+// Rows to be rounded: each becomes `dim` halves, padded with zeros to whole 16.
+struct Halve {
+  const float* rows;
+  std::size_t stride;  // floats from row to row
+  std::size_t count;
+  std::size_t dim;
+  std::uint16_t* halves;
+  std::size_t halves_stride;  // values
+  float* squares;             // count sums of squares, as RowVariant::few makes them
+  Soon soon = {};
+};
+
 // Row by row kernels.
 struct RowVariant {
   std::string_view name;
@@ -203,10 +215,9 @@ struct RowVariant {
   // variant.
   CodeStats (*quantise)(const float* y, float factor, const float* centre, std::int8_t* codes,
                         std::size_t d) noexcept;
-  // Each value rounded to bfloat16, ties to even. Finite values only. Writes d values rounded up to whole 16,
-  // the last ones zero. The same bits in every variant. `soon`: d values to be fetched into the second-level
-  // cache meanwhile, which may lie anywhere (Soon above).
-  void (*halve)(const float* y, std::uint16_t* halves, std::size_t d, const float* soon) noexcept;
+  // Each value rounded to bfloat16, ties to even. Of rows that are not finite only the squares mean anything.
+  // The same bits in every variant.
+  void (*halve)(const Halve& halve) noexcept;
   // Inner products and sums of squares, 1 .. most_few_queries queries: fused multiply-adds in 16 lanes
   // (k % 16), joined by halves. The same bits in every variant; |error| <= gamma_(d/16+5) * sum|x_k y_k|.
   void (*few)(const Few& few) noexcept;

@@ -182,11 +182,6 @@ std::uint16_t rounded_half(float x) noexcept {
   return static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
 }
 
-void halve(const float* y, std::uint16_t* halves, std::size_t d, const float*) noexcept {
-  for (std::size_t k = 0; k < d; ++k) halves[k] = rounded_half(y[k]);
-  for (std::size_t k = d; k % 16 != 0; ++k) halves[k] = 0;
-}
-
 // Returns the step.
 float split_row(const float* x, std::int8_t* digits, std::size_t d) noexcept {
   float most = 0;
@@ -214,6 +209,16 @@ float dot_in_lanes(const float* x, const float* y, std::size_t d) noexcept {
 
 void squares(const float* rows, std::size_t stride, std::size_t count, std::size_t d, float* out) noexcept {
   for (std::size_t j = 0; j < count; ++j) out[j] = dot_in_lanes(rows + j * stride, rows + j * stride, d);
+}
+
+void halve(const Halve& halve) noexcept {
+  for (std::size_t j = 0; j < halve.count; ++j) {
+    const float* const row = halve.rows + j * halve.stride;
+    std::uint16_t* const to = halve.halves + j * halve.halves_stride;
+    for (std::size_t k = 0; k < halve.dim; ++k) to[k] = rounded_half(row[k]);
+    for (std::size_t k = halve.dim; k % 16 != 0; ++k) to[k] = 0;
+    halve.squares[j] = dot_in_lanes(row, row, halve.dim);
+  }
 }
 
 void split(const Split& split) noexcept {
