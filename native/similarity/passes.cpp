@@ -10,10 +10,10 @@ namespace {
 
 // Rounding the rows to bfloat16 costs about as much as this many queries in fp32 do.
 constexpr std::size_t worth_halving = 32;
-// Making codes costs about as much as forty, and a few floats for every query.
+// Making codes, with their products at the speed of VNNI, as much as this many.
 constexpr std::size_t worth_encoding = 64;
-// Both for tiles, where codes' products take half the time: the same time at 256 queries, measured. From
-// there on fp32 means all products, which is what exact is held against.
+// With tiles codes cost more to make than halves, and their products half as much: the same time at 256
+// queries, measured. From here on fp32 means all products, which is what exact is held against.
 constexpr std::size_t worth_coding_instead = 320;
 // Few queries wait for memory, and codes that are there are a quarter of it.
 constexpr std::size_t worth_reading_codes = 8;

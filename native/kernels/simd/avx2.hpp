@@ -74,6 +74,12 @@ inline void store_bfloat16(F16 a, std::uint16_t* p) noexcept {
   const __m256i packed = _mm256_packus_epi32(halves(a.low), halves(a.high));
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(packed, 0xd8));
 }
+inline float largest(F16 a) noexcept {
+  const __m256 eight = _mm256_max_ps(a.low, a.high);
+  const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
 // By halves: lane i and lane i + 8, then + 4, + 2, + 1.
 inline float sum(F16 a) noexcept {
   const __m256 eight = _mm256_add_ps(a.low, a.high);

@@ -46,6 +46,7 @@ inline void store_bfloat16(F16 a, std::uint16_t* p) noexcept {
   const __m512i rounded = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16)));
 }
+inline float largest(F16 a) noexcept { return _mm512_reduce_max_ps(a.v); }
 // By halves: lane i and lane i + 8, then + 4, + 2, + 1.
 inline float sum(F16 a) noexcept {
   const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));

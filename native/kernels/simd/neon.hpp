@@ -64,6 +64,9 @@ inline F16 max(F16 a, F16 b) noexcept {
 inline F16 abs(F16 a) noexcept {
   return each([&](int i) { return vabsq_f32(a.v[i]); });
 }
+inline float largest(F16 a) noexcept {
+  return vmaxvq_f32(vmaxq_f32(vmaxq_f32(a.v[0], a.v[1]), vmaxq_f32(a.v[2], a.v[3])));
+}
 // By halves: lane i and lane i + 8, then + 4, + 2, + 1.
 inline float sum(F16 a) noexcept {
   const float32x4_t four = vaddq_f32(vaddq_f32(a.v[0], a.v[2]), vaddq_f32(a.v[1], a.v[3]));

@@ -318,7 +318,7 @@ Extent extent_of(const float* x, std::size_t d) noexcept {
     take(0, left >= panel_width ? F16::load(x + k) : F16::load_first(x + k, left));
   }
   const F16 all = simd::max(simd::max(most[0], most[1]), simd::max(most[2], most[3]));
-  return {_mm512_reduce_max_ps(all.v), simd::sum(square)};
+  return {simd::largest(all), simd::sum(square)};
 }
 
 // Returns the step. Meanwhile `each` bytes are fetched for every digit_width values, from `soon` to `end`.

@@ -104,49 +104,45 @@ double sum_squares(const float* x, std::size_t d) noexcept {
 CodeStats quantise(const float* y, float factor, const float* centre, std::int8_t* codes,
                    std::size_t d) noexcept {
   const simd::F16 factors = simd::F16::all(factor);
-  const auto shifted = [&](std::size_t k, simd::F16& c) {
-    const std::size_t left = d - k;
-    c = left >= 16 ? simd::F16::load(centre + k) : simd::F16::load_first(centre + k, left);
-    const simd::F16 value = left >= 16 ? simd::F16::load(y + k) : simd::F16::load_first(y + k, left);
+  const auto shifted = [&](simd::F16 value, simd::F16 c) __attribute__((always_inline)) {
     return simd::fma(value, factors, simd::F16::zero() - c);
   };
-  simd::F16 c;
-  simd::F16 largest = simd::F16::zero();
-  for (std::size_t k = 0; k < d; k += 16) largest = simd::max(largest, simd::abs(shifted(k, c)));
-  float lanes[16];
-  largest.store(lanes);
-  float most = 0;
-  for (const float lane : lanes) most = lane > most ? lane : most;
-  const bool coded = most > least_coded;
-  const float scale = coded ? most / 127 : 0;
+  const std::size_t whole = d / 16 * 16;
+  const simd::F16 last = simd::F16::load_first(y + whole, d - whole);
+  const simd::F16 last_centre = simd::F16::load_first(centre + whole, d - whole);
+  simd::F16 most = simd::abs(shifted(last, last_centre));
+  for (std::size_t k = 0; k < whole; k += 16) {
+    most = simd::max(most, simd::abs(shifted(simd::F16::load(y + k), simd::F16::load(centre + k))));
+  }
+  const float largest = simd::largest(most);
+  const bool coded = largest > least_coded;
+  const float scale = coded ? largest / 127 : 0;
   const simd::F16 scales = simd::F16::all(scale);
-  const simd::F16 inverse = simd::F16::all(coded ? 127 / most : 0);
+  const simd::F16 inverse = simd::F16::all(coded ? 127 / largest : 0);
 
   simd::F16 error = simd::F16::zero();
   simd::F16 length = simd::F16::zero();
   simd::F16 dot = simd::F16::zero();
   simd::F16 sum = simd::F16::zero();
-  for (std::size_t k = 0; k < d; k += 16) {
-    const simd::F16 value = shifted(k, c);
+  const auto add = [&](simd::F16 row, simd::F16 c, std::int8_t * to) __attribute__((always_inline)) {
+    const simd::F16 value = shifted(row, c);
     const simd::F16 code = simd::round(value * inverse);
-    simd::store_int8(code, codes + k);
+    simd::store_int8(code, to);
     const simd::F16 rest = simd::fma(simd::F16::zero() - code, scales, value);
     error = simd::fma(rest, rest, error);
     length = simd::fma(value, value, length);
     dot = simd::fma(value, c, dot);
     sum = sum + code;
+  };
+  for (std::size_t k = 0; k < whole; k += 16) {
+    add(simd::F16::load(y + k), simd::F16::load(centre + k), codes + k);
   }
-  CodeStats stats{};
-  stats.scale = scale;
-  error.store(lanes);
-  stats.error = square_root(join_halves(lanes));
-  length.store(lanes);
-  stats.length = square_root(join_halves(lanes));
-  dot.store(lanes);
-  stats.centre_dot = join_halves(lanes);
-  sum.store(lanes);
-  stats.sum = static_cast<std::int32_t>(join_halves(lanes));
-  return stats;
+  if (whole < d) add(last, last_centre, codes + whole);
+  return {.scale = scale,
+          .error = square_root(simd::sum(error)),
+          .length = square_root(simd::sum(length)),
+          .centre_dot = simd::sum(dot),
+          .sum = static_cast<std::int32_t>(simd::sum(sum))};
 }
 
 void halve(const Halve& halve) noexcept {

@@ -42,13 +42,13 @@ const hasFeature = (name: string): boolean => native().cpuInfo().features.includ
 const amx = (): boolean => hasFeature('amx_int8');
 const vnni = (): boolean => hasFeature('avx512vnni');
 
-/** The same without AMX, which makes fp32 of products of bfloat16: what the FMA units alone reach. */
-const byFma = (subject: SubjectPlan): SubjectPlan[] =>
+/** The same without AMX, which makes fp32 of products of int8: all products of fp32 are the FMA units' then. */
+const withoutAmx = (subject: SubjectPlan): SubjectPlan[] =>
   amx()
     ? [
         {
           ...subject,
-          name: `${subject.name}, FMA units`,
+          name: `${subject.name}, without AMX`,
           host: { kind: 'diptych', kernel: 'avx512', threads: 1 },
         },
       ]
@@ -63,12 +63,12 @@ const ofLoads = {
   quantity: 'rate',
 } as const;
 
-/** The share that our subject on the FMA units has of it; `cost` as for any limit. */
+/** The share of it that our subject has whose products are all the FMA units'; `cost` as for any limit. */
 const shareFromCache = (subject: string, cost: number): LimitPlan => ({
   subject: fromCache.name,
   cost,
   text: 'share of the fp32 FMA peak from cache',
-  of: [amx() ? `${subject}, FMA units` : subject],
+  of: [amx() ? `${subject}, without AMX` : subject],
 });
 
 /** Dense cosine matrix; unit: GFLOP/s of useful work, 2 x dim for each pair. */
@@ -76,7 +76,7 @@ function dense(size: number, threads: number, a: string, b: string): CasePlan {
   const params = { a, b, dim: DIM };
   const subjects = [
     own('dense', params),
-    ...byFma(own('dense', params)),
+    ...withoutAmx(own('dense', params)),
     peer(python('numpy', 'numpy (OpenBLAS)'), 'dense', params),
     peer(python('torch', 'torch (MKL)'), 'dense', params),
     limitSubject('fp32'),
@@ -174,6 +174,8 @@ function topK(
     name: 'diptych exact, prepared',
   };
   const single = count === 1;
+  // Of fewer queries a pass of int8 or bf16 tells which products are worth making.
+  const allProducts = count >= 320;
   // Where the CPU has neither, exact may be no slower than fp32.
   const gain = amx() ? 5 : vnni() ? 2.5 : 1;
   return {
@@ -186,7 +188,7 @@ function topK(
       exact,
       prepared,
       fp32,
-      ...(single ? [] : byFma(fp32)),
+      ...(single ? [] : withoutAmx(fp32)),
       bf16,
       int8,
       peer(python('faiss', 'faiss'), 'topk', params),
@@ -194,7 +196,8 @@ function topK(
       peer(python('torch', 'torch (MKL)'), 'topk', params),
       peer(node('usearch'), 'topk', params),
       ...(count <= 64 ? [peer(node('simsimd'), 'topk', params)] : []),
-      ...(single ? [limitSubject('read')] : [limitSubject('fp32'), fromCache]),
+      ...(single ? [limitSubject('read')] : [limitSubject('fp32')]),
+      ...(allProducts ? [fromCache] : []),
     ],
     check: { kind: 'indices', reference: 'diptych exact', agreement: 0.999 },
     bars: [
@@ -230,17 +233,17 @@ function topK(
       ...(amx() && !single
         ? ([
             {
-              text: 'exact on prepared rows against fp32 of the FMA units',
+              text: 'exact on prepared rows against fp32 without AMX',
               of: 'diptych exact, prepared',
-              over: 'diptych fp32, FMA units',
+              over: 'diptych fp32, without AMX',
               quantity: 'rate',
             },
           ] as const)
         : []),
-      ...(single ? [] : [ofLoads]),
+      ...(allProducts ? [ofLoads] : []),
     ],
     limits: [
-      ...(single ? [] : [shareFromCache('diptych fp32', gflop)]),
+      ...(allProducts ? [shareFromCache('diptych fp32', gflop)] : []),
       single
         ? {
             subject: 'read bandwidth',
