@@ -35,6 +35,11 @@ double error_of_scores(std::size_t dim, Bound bound) noexcept {
   return bound == Bound::upper_of_fp32 ? fp32_product_error(dim) : 0;
 }
 
+// One line more than the words: else the rows of a tile would share a few sets of the first-level cache.
+std::size_t stride_of_digits(std::size_t dim) noexcept {
+  return kernels::similarity::words_of_digits(dim) * 4 + 64;
+}
+
 }  // namespace
 
 double fp32_error(std::size_t dim) noexcept { return gamma(static_cast<double>(dim) * (1 + 1.0 / 32) + 24); }
@@ -85,7 +90,8 @@ Status EncodedRows::settle_lengths(const Rows& rows, std::size_t first, std::siz
   return Status::good();
 }
 
-void EncodedRows::set_radius(double error, double underflown, Bound bound) {
+void EncodedRows::set_radius(double error, std::size_t dim, double underflown, Bound bound) {
+  error += error_of_scores(dim, bound);
   // In floats, for many rows at a time: 2^-20 is more than their three roundings.
   const float factor = bound != Bound::none ? above(error * (1 + 0x1p-20)) : 0;
   const float least = bound != Bound::none ? above(underflown * (1 + 0x1p-20)) : 0;
@@ -101,7 +107,7 @@ void EncodedRows::set_radius(double error, double underflown, Bound bound) {
 Status EncodedRows::encode_fp32(const Rows& rows, std::size_t first, std::size_t count,
                                 std::span<const double> norms, Metric metric, Bound bound) {
   Status status = settle_lengths(rows, first, count, norms, metric);
-  if (status.ok()) set_radius(fp32_error(rows.dim) + error_of_scores(rows.dim, bound), underflow, bound);
+  if (status.ok()) set_radius(fp32_error(rows.dim), rows.dim, underflow, bound);
   return status;
 }
 
@@ -121,15 +127,14 @@ Status EncodedRows::halve(const std::byte* rows, std::size_t count, std::size_t 
   return Status::good();
 }
 
-template <class Make>
-Status EncodedRows::make_copies(const Rows& rows, std::size_t first, std::size_t count,
-                                std::span<const double> norms, std::span<double> to_fill, Metric metric,
-                                std::size_t ahead, Make make) {
+Status EncodedRows::copy(MakeCopies make, const Rows& rows, std::size_t first, std::size_t count,
+                         std::span<const double> norms, std::span<double> to_fill, Metric metric,
+                         std::size_t ahead) {
   const std::byte* const from = rows.at(first);
   const Soon soon{from + count * rows.stride(), ahead * rows.stride() / std::max<std::size_t>(count, 1)};
   const bool fresh = !to_fill.empty() && rows.type == DType::float32;
   if (fresh) {
-    if (Status status = make(from, soon); !status.ok()) return status;
+    if (Status status = (this->*make)(from, count, rows.dim, soon); !status.ok()) return status;
   }
   if (!to_fill.empty()) {
     const auto lengths = to_fill.subspan(first, count);
@@ -140,7 +145,7 @@ Status EncodedRows::make_copies(const Rows& rows, std::size_t first, std::size_t
   if (Status status = settle_lengths(rows, first, count, norms, metric); !status.ok()) return status;
   // Floats that had to be scaled, where lengths are extreme, are copied anew.
   if (!fresh || !in_place_) {
-    if (Status status = make(rows_, soon); !status.ok()) return status;
+    if (Status status = (this->*make)(rows_, count, rows.dim, soon); !status.ok()) return status;
   }
   ahead_ = ahead;
   in_place_ = false;
@@ -150,20 +155,17 @@ Status EncodedRows::make_copies(const Rows& rows, std::size_t first, std::size_t
 Status EncodedRows::encode_bf16(const Rows& rows, std::size_t first, std::size_t count,
                                 std::span<const double> norms, std::span<double> to_fill, Metric metric,
                                 Bound bound, std::size_t ahead) {
-  Status status = make_copies(
-      rows, first, count, norms, to_fill, metric, ahead,
-      [&](const std::byte* from, const Soon& soon) { return halve(from, count, rows.dim, soon); });
+  Status status = copy(&EncodedRows::halve, rows, first, count, norms, to_fill, metric, ahead);
   if (!status.ok()) return status;
   rows_ = reinterpret_cast<const std::byte*>(halves_.data());
   stride_ = code_stride(rows.dim * 2);
   words_ = stride_ / 4;
-  set_radius(bf16_error(rows.dim) + error_of_scores(rows.dim, bound), flushed, bound);
+  set_radius(bf16_error(rows.dim), rows.dim, flushed, bound);
   return Status::good();
 }
 
 Status EncodedRows::split(const std::byte* rows, std::size_t count, std::size_t dim, const Soon& soon) {
-  // One line more than the words: else the rows of a tile would share a few sets of the first-level cache.
-  const std::size_t stride = kernels::similarity::words_of_digits(dim) * 4 + 64;
+  const std::size_t stride = stride_of_digits(dim);
   if (!codes_.reserve(count * stride)) {
     return Status::fail(Code::out_of_memory, "not enough memory for a block of rows");
   }
@@ -177,16 +179,14 @@ Status EncodedRows::split(const std::byte* rows, std::size_t count, std::size_t 
 Status EncodedRows::encode_digits(const Rows& rows, std::size_t first, std::size_t count,
                                   std::span<const double> norms, std::span<double> to_fill, Metric metric,
                                   Bound bound, std::size_t ahead) {
-  Status status = make_copies(
-      rows, first, count, norms, to_fill, metric, ahead,
-      [&](const std::byte* from, const Soon& soon) { return split(from, count, rows.dim, soon); });
+  Status status = copy(&EncodedRows::split, rows, first, count, norms, to_fill, metric, ahead);
   if (!status.ok()) return status;
   // The sums are in units of 2^16 steps times steps.
   for (std::size_t j = 0; j < count; ++j) scale_[j] *= steps_[j] * 0x1p16f;
   rows_ = reinterpret_cast<const std::byte*>(codes_.data());
   words_ = kernels::similarity::words_of_digits(rows.dim);
-  stride_ = words_ * 4 + 64;
-  set_radius(digits_error(rows.dim) + error_of_scores(rows.dim, bound), underflow, bound);
+  stride_ = stride_of_digits(rows.dim);
+  set_radius(digits_error(rows.dim), rows.dim, underflow, bound);
   return Status::good();
 }
 

@@ -79,12 +79,13 @@ class EncodedRows {
   // Floats whose sums with a unit query stay in float's normal range: the rows where they lie, or copies.
   [[nodiscard]] base::Status settle_lengths(const Rows& rows, std::size_t first, std::size_t count,
                                             std::span<const double> norms, Metric metric);
-  // Makes copies, by make(floats side by side, what is to be fetched meanwhile), and all that is known of
-  // their lengths.
-  template <class Make>
-  [[nodiscard]] base::Status make_copies(const Rows& rows, std::size_t first, std::size_t count,
-                                         std::span<const double> norms, std::span<double> to_fill,
-                                         Metric metric, std::size_t ahead, Make make);
+  // Makes copies of floats that lie side by side, and their squares; meanwhile `soon` is fetched.
+  using MakeCopies = base::Status (EncodedRows::*)(const std::byte* rows, std::size_t count, std::size_t dim,
+                                                   const kernels::similarity::Soon& soon);
+  // Copies, and all that is known of their lengths.
+  [[nodiscard]] base::Status copy(MakeCopies make, const Rows& rows, std::size_t first, std::size_t count,
+                                  std::span<const double> norms, std::span<double> to_fill, Metric metric,
+                                  std::size_t ahead);
   // halves_ and squares_.
   [[nodiscard]] base::Status halve(const std::byte* rows, std::size_t count, std::size_t dim,
                                    const kernels::similarity::Soon& soon);
@@ -92,7 +93,7 @@ class EncodedRows {
   [[nodiscard]] base::Status split(const std::byte* rows, std::size_t count, std::size_t dim,
                                    const kernels::similarity::Soon& soon);
   // radius and offset: error times the row's length, and what may have underflown.
-  void set_radius(double error, double underflown, Bound bound);
+  void set_radius(double error, std::size_t dim, double underflown, Bound bound);
   [[nodiscard]] base::Status rescale(const Rows& rows, std::size_t first, std::span<const double> norms,
                                      Metric metric);
 

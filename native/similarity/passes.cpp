@@ -43,12 +43,6 @@ Pass fp32_pass(std::size_t queries, std::size_t dim) noexcept {
   return fast && fits && queries >= worth_splitting ? Pass::digits : Pass::fp32;
 }
 
-Pass fp32_search_pass(std::size_t queries, std::size_t dim) noexcept {
-  const bool sifted = dim >= least_split_dim && queries < worth_coding_instead;
-  const Pass pass = sifted ? sifting_pass(queries, dim, false) : Pass::fp32;
-  return pass == Pass::fp32 ? fp32_pass(queries, dim) : pass;
-}
-
 Pass choose_pass(Precision precision, std::size_t queries, std::size_t dim, bool prepared) noexcept {
   switch (precision) {
     case Precision::fp32:
@@ -61,6 +55,14 @@ Pass choose_pass(Precision precision, std::size_t queries, std::size_t dim, bool
       return sifting_pass(queries, dim, prepared);
   }
   return Pass::fp32;
+}
+
+Pass search_pass(Precision precision, std::size_t queries_of_call, std::size_t queries, std::size_t dim,
+                 bool prepared) noexcept {
+  if (precision != Precision::fp32) return choose_pass(precision, queries, dim, prepared);
+  const bool sifted = dim >= least_split_dim && queries_of_call < worth_coding_instead;
+  const Pass pass = sifted ? sifting_pass(queries_of_call, dim, false) : Pass::fp32;
+  return pass == Pass::fp32 ? fp32_pass(queries_of_call, dim) : pass;
 }
 
 Status Passes::get(Pass pass, const PackedQueries** packed) {

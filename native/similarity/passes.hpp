@@ -26,9 +26,11 @@ enum class Pass : std::uint8_t { fp32, bf16, int8, digits };
 // What fp32 means to a whole call of so many queries: digits where the CPU multiplies those faster, else
 // fp32.
 [[nodiscard]] Pass fp32_pass(std::size_t queries, std::size_t dim) noexcept;
-// The same where only the best scores are asked for: bf16 or int8 where those only tell which scores of
-// floats are worth making.
-[[nodiscard]] Pass fp32_search_pass(std::size_t queries, std::size_t dim) noexcept;
+// choose_pass where only the best scores are asked for: fp32 is bf16 or int8 where those only tell which
+// scores of floats are worth making. It means the same to all queries of a call: the bits of a score must not
+// depend on how they are split.
+[[nodiscard]] Pass search_pass(Precision precision, std::size_t queries_of_call, std::size_t queries,
+                               std::size_t dim, bool prepared) noexcept;
 
 // A range of queries, packed for each pass when it is first wanted; any thread may ask.
 class Passes {

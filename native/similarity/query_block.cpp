@@ -109,11 +109,7 @@ void QueryBlock::raise_floor(std::size_t query, double floor) noexcept {
 Status QueryBlock::search(Segment& segment) {
   const std::size_t slabs = (segment.rows.rows + slab_rows - 1) / slab_rows;
   std::vector<Worker> workers(worker_count(slabs, options_));
-  const std::size_t dim = segment.rows.dim;
-  // fp32 means the same to all queries of a call: the bits of a score must not depend on how they are split.
-  pass_ = options_.precision == Precision::fp32
-              ? fp32_search_pass(queries_.rows, dim)
-              : choose_pass(options_.precision, count_, dim, segment.prepared());
+  pass_ = search_pass(options_.precision, queries_.rows, count_, segment.rows.dim, segment.prepared());
   // Packed before the workers start, so that all threads share that work.
   const PackedQueries* packed = nullptr;
   if (Status status = passes_.get(pass_, &packed); !status.ok()) return status;
@@ -160,13 +156,13 @@ void QueryBlock::refine(const Segment& segment, std::size_t query, std::span<Can
   const std::size_t dim = queries_.dim;
   const double error = fp32_product_error(dim);
   const double query_norm = norms_[first_ + query];
-  if (!bounded() || (exact() && !(error < 1))) return;
+  const auto plain = [](double norm) { return norm >= shortest_plain && norm <= longest_plain; };
+  if (!bounded() || (exact() && !(error < 1 && plain(query_norm)))) return;
   std::vector<float> query_scratch(queries_.type == DType::float32 ? 0 : dim);
   std::vector<float> row_scratch(segment.rows.type == DType::float32 ? 0 : dim);
   const float* const x = queries_.floats(first_ + query, query_scratch.data());
   const Metric metric = options_.metric;
   const bool cosine = metric == Metric::cosine;
-  const auto plain = [](double norm) { return norm >= shortest_plain && norm <= longest_plain; };
   // Rows lie far apart in memory: the next one is fetched while this one is multiplied.
   const auto fetch = [&](const Candidate& next) {
     if (next.refined) return;

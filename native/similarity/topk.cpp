@@ -40,10 +40,8 @@ Status top_k(const Rows& queries, const Rows& rows, std::size_t k, std::span<std
              std::span<float> scores, const Options& options) {
   std::vector<double> norms(rows.rows);
   // The sample costs a tenth of what one query over all rows does: only where codes will be made.
-  const Pass pass = options.precision == Precision::fp32
-                        ? fp32_search_pass(queries.rows, rows.dim)
-                        : choose_pass(options.precision, queries.rows, rows.dim, false);
-  const bool coded = pass == Pass::int8;
+  const bool coded =
+      search_pass(options.precision, queries.rows, queries.rows, rows.dim, false) == Pass::int8;
   const std::vector<float> centre = coded ? centre_of(rows, options.metric) : std::vector<float>(rows.dim);
   Segment segment{rows, 0, norms, norms, {}};
   Status status = top_k(queries, {&segment, 1}, centre, k, indices, scores, options);

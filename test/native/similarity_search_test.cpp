@@ -122,7 +122,7 @@ TEST("similarity search: top-k is that of a double loop, on any number of thread
 TEST("similarity search: fp32 that bf16 or int8 has sifted gives the best of all scores of floats") {
   constexpr std::size_t dim = 130;
   constexpr std::size_t k = 5;
-  const Pass pass = fp32_search_pass(64, dim);
+  const Pass pass = search_pass(Precision::fp32, 64, 64, dim, false);
   if (pass != Pass::bf16 && pass != Pass::int8) return test::skip("neither is fast on this CPU");
   const Matrix queries = random_rows(64, dim, 21);
   Matrix far = random_rows(9000, dim, 22);

@@ -196,7 +196,7 @@ function topK(
       peer(python('torch', 'torch (MKL)'), 'topk', params),
       peer(node('usearch'), 'topk', params),
       ...(count <= 64 ? [peer(node('simsimd'), 'topk', params)] : []),
-      ...(single ? [limitSubject('read')] : [limitSubject('fp32')]),
+      limitSubject(single ? 'read' : 'fp32'),
       ...(allProducts ? [fromCache] : []),
     ],
     check: { kind: 'indices', reference: 'diptych exact', agreement: 0.999 },
