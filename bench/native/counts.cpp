@@ -243,8 +243,14 @@ void add_rows(std::vector<Kernel>& all) {
       work.dots.data()[0] = static_cast<float>(variant.dot_exact(row, query, dim).high);
     });
     add("dot_fast", [&variant, row, query] { work.dots.data()[0] = variant.dot_fast(row, query, dim); });
-    add("quantise", [&variant, row, query] {
-      work.squares.data()[0] = variant.quantise(row, 0.01f, query, work.codes.data(), dim).error;
+    add("quantise", [&variant, row] {
+      static similarity::CodeStats stats{};
+      variant.quantise(
+          {row, dim, 1, dim, nullptr, true, work.codes.data(), dim, &stats, work.squares.data()});
+    });
+    add("quantise_centred", [&variant, row, query] {
+      static similarity::CodeStats stats{};
+      variant.quantise({row, dim, 1, dim, query, true, work.codes.data(), dim, &stats, work.squares.data()});
     });
     add("halve", [&variant, row] {
       variant.halve({row,

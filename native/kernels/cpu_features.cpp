@@ -46,6 +46,11 @@ bool tiles_granted() noexcept {
 #endif
 }
 
+bool detect_amd() noexcept {
+  const Registers maker = cpuid(0, 0);
+  return maker.ebx == 0x68747541 && maker.edx == 0x69746e65 && maker.ecx == 0x444d4163;  // "AuthenticAMD"
+}
+
 CpuFeatures detect() noexcept {
   constexpr std::uint64_t avx_state = 0x6;                          // XMM, YMM
   constexpr std::uint64_t avx512_state = avx_state | 0xe0;          // opmask, ZMM high halves, ZMM16..31
@@ -85,6 +90,8 @@ CpuFeatures detect() noexcept {
 
 #elif defined(__aarch64__)
 
+bool detect_amd() noexcept { return false; }
+
 // Advanced SIMD is part of the AArch64 baseline; its dot product of bytes is in every Apple CPU, and Linux
 // says of the others.
 bool has_dot_product() noexcept {
@@ -103,6 +110,8 @@ CpuFeatures detect() noexcept {
 
 #else
 
+bool detect_amd() noexcept { return false; }
+
 CpuFeatures detect() noexcept { return {}; }
 
 #endif
@@ -112,6 +121,11 @@ CpuFeatures detect() noexcept { return {}; }
 const CpuFeatures& detected() noexcept {
   static const CpuFeatures features = detect();
   return features;
+}
+
+bool made_by_amd() noexcept {
+  static const bool amd = detect_amd();
+  return amd;
 }
 
 }  // namespace diptych::kernels

@@ -76,6 +76,9 @@ inline constexpr std::array<NamedFeature, 15> named_features{{
     {CpuFeature::neon_dotprod, "neon_dotprod"},
 }};
 
+// How the CPU fetches ahead by itself differs by maker, not by instruction set.
+[[nodiscard]] bool made_by_amd() noexcept;
+
 // The sets that the kernel files are compiled for (CMakeLists.txt, FLAGS_*).
 inline constexpr CpuFeatures needs_avx2 = CpuFeature::avx2 | CpuFeature::fma | CpuFeature::f16c;
 inline constexpr CpuFeatures needs_avx512 =

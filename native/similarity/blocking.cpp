@@ -26,4 +26,10 @@ std::size_t rows_per_chunk(std::size_t stride) noexcept {
   return std::clamp<std::size_t>(fit, whole, 32 * whole);
 }
 
+std::size_t rows_per_stretch(std::size_t stride) noexcept {
+  constexpr std::size_t whole = kernels::similarity::row_multiple;
+  const std::size_t fit = (std::size_t{4} << 20) / std::max<std::size_t>(stride, 1) / whole * whole;
+  return std::clamp<std::size_t>(fit, whole, 128 * whole);
+}
+
 }  // namespace diptych::similarity

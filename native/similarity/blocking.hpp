@@ -13,4 +13,8 @@ namespace diptych::similarity {
 // which streams through for every tile of rows, and the group after it.
 [[nodiscard]] std::size_t rows_per_chunk(std::size_t stride) noexcept;
 
+// The same where each row is read once and kept nowhere: four megabytes, since every pause between two chunks
+// is one of the memory too.
+[[nodiscard]] std::size_t rows_per_stretch(std::size_t stride) noexcept;
+
 }  // namespace diptych::similarity

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "kernels/similarity/kernel.hpp"
 #include "similarity/rows.hpp"
 
 namespace diptych::similarity {
@@ -42,16 +43,37 @@ struct CodeView {
 
 [[nodiscard]] std::size_t code_stride(std::size_t dim) noexcept;
 
-// Encodes `norms.size()` rows from `first` on into codes[0 ..] and out[0 ..]. centre: dim floats.
-void encode_codes(const Rows& rows, std::size_t first, std::span<const double> norms, Metric metric,
-                  std::span<const float> centre, std::int8_t* codes, std::span<RowCode> out);
+// What rows are coded relative to.
+class Centre {
+ public:
+  // Refers to `values`.
+  explicit Centre(std::span<const float> values);
+  [[nodiscard]] double length() const noexcept { return length_; }
+  // nullptr where it is the origin.
+  [[nodiscard]] const float* values() const noexcept { return values_; }
+
+ private:
+  double length_;
+  const float* values_;
+};
+
+// Codes of the rows from `first` on, stats.size() of them, and their sums of squares (of use as those of
+// RowVariant::few are). Of rows whose lengths are extreme or not finite the squares alone mean anything.
+void make_codes(const Rows& rows, std::size_t first, Metric metric, const Centre& centre, std::int8_t* codes,
+                std::span<kernels::similarity::CodeStats> stats, std::span<float> squares,
+                const kernels::similarity::Soon& soon);
+// What the pass must know of codable rows that make_codes coded; those of extreme length are coded anew.
+void describe_codes(const Rows& rows, std::size_t first, std::span<const double> norms, Metric metric,
+                    const Centre& centre, std::int8_t* codes, std::span<kernels::similarity::CodeStats> stats,
+                    std::span<RowCode> out);
 
 // Whether codes can stand for these rows: int8 products fit int32, and lengths are such that float holds them
 // (any length will do for cosines).
 [[nodiscard]] bool codable(std::size_t dim, std::span<const double> norms, Metric metric) noexcept;
 
 // A point near the middle of the rows, from at most 1024 of them spread evenly: any point is right, a good
-// one makes the codes' errors small. Unit rows for cosine.
+// one makes the codes' errors small. Unit rows for cosine. The origin where that is about as good, since it
+// costs less.
 [[nodiscard]] std::vector<float> centre_of(const Rows& rows, Metric metric);
 
 }  // namespace diptych::similarity

@@ -38,14 +38,18 @@ Status Corpus::append(const Corpus* base, const Rows& rows, const Options& optio
     }
     base::use_huge_pages(part->own_codes.data(), bytes);
     part->own_row_codes.resize(rows.rows);
+    const Centre centre(next->centre());
     constexpr std::size_t slab_rows = 1024;
     const std::size_t slabs = (rows.rows + slab_rows - 1) / slab_rows;
     Status status = for_each_slab(slabs, options, [&](std::size_t, std::size_t slab) {
       const std::size_t first = slab * slab_rows;
       const std::size_t count = std::min(slab_rows, rows.rows - first);
-      encode_codes(rows, first, part->norms.subspan(first, count), next->metric_, next->centre(),
-                   part->own_codes.data() + first * stride,
-                   std::span(part->own_row_codes).subspan(first, count));
+      std::vector<kernels::similarity::CodeStats> stats(count);
+      std::vector<float> squares(count);
+      std::int8_t* const codes = part->own_codes.data() + first * stride;
+      make_codes(rows, first, next->metric_, centre, codes, stats, squares, {});
+      describe_codes(rows, first, part->norms.subspan(first, count), next->metric_, centre, codes, stats,
+                     std::span(part->own_row_codes).subspan(first, count));
       return Status::good();
     });
     if (!status.ok()) return status;

@@ -35,6 +35,11 @@ double error_of_scores(std::size_t dim, Bound bound) noexcept {
   return bound == Bound::upper_of_fp32 ? fp32_product_error(dim) : 0;
 }
 
+// `ahead` of the rows that follow, to be fetched while these are read.
+Soon soon_after(const Rows& rows, std::size_t first, std::size_t count, std::size_t ahead) noexcept {
+  return {rows.at(first + count), ahead * rows.stride() / std::max<std::size_t>(count, 1)};
+}
+
 // One line more than the words: else the rows of a tile would share a few sets of the first-level cache.
 std::size_t stride_of_digits(std::size_t dim) noexcept {
   return kernels::similarity::words_of_digits(dim) * 4 + 64;
@@ -131,7 +136,7 @@ Status EncodedRows::copy(MakeCopies make, const Rows& rows, std::size_t first, s
                          std::span<const double> norms, std::span<double> to_fill, Metric metric,
                          std::size_t ahead) {
   const std::byte* const from = rows.at(first);
-  const Soon soon{from + count * rows.stride(), ahead * rows.stride() / std::max<std::size_t>(count, 1)};
+  const Soon soon = soon_after(rows, first, count, ahead);
   const bool fresh = !to_fill.empty() && rows.type == DType::float32;
   if (fresh) {
     if (Status status = (this->*make)(from, count, rows.dim, soon); !status.ok()) return status;
@@ -222,20 +227,32 @@ Status EncodedRows::rescale(const Rows& rows, std::size_t first, std::span<const
   return Status::good();
 }
 
-Status EncodedRows::encode_int8(const Rows& rows, std::size_t first, std::size_t count,
-                                std::span<const double> norms, Metric metric, std::span<const float> centre,
-                                const PackedQueries& queries, Bound bound) {
-  const std::size_t stride = code_stride(rows.dim);
-  if (!codes_.reserve(count * stride)) {
+Status EncodedRows::make_codes(const Rows& rows, std::size_t first, std::size_t count,
+                               std::span<double> to_fill, Metric metric, std::span<const float> centre,
+                               std::size_t ahead) {
+  if (!codes_.reserve(count * code_stride(rows.dim))) {
     return Status::fail(Code::out_of_memory, "not enough memory for a block of rows");
   }
-  row_codes_.resize(count);
-  encode_codes(rows, first, norms.subspan(first, count), metric, centre, codes_.data(), row_codes_);
-  use_codes({codes_.data(), stride, row_codes_}, rows.dim, centre, queries, bound);
+  stats_.resize(count);
+  squares_.resize(count);
+  similarity::make_codes(rows, first, metric, Centre(centre), codes_.data(), stats_, squares_,
+                         soon_after(rows, first, count, ahead));
+  if (!to_fill.empty() && !norms_from_squares(rows, first, squares_, to_fill.subspan(first, count))) {
+    return Status::fail(Code::bad_input, std::string(unnamed_bad_row));
+  }
+  return Status::good();
+}
+
+void EncodedRows::encode_int8(const Rows& rows, std::size_t first, std::span<const double> norms,
+                              Metric metric, std::span<const float> centre, const PackedQueries& queries,
+                              Bound bound, std::size_t ahead) {
+  row_codes_.resize(norms.size());
+  describe_codes(rows, first, norms, metric, Centre(centre), codes_.data(), stats_, row_codes_);
+  use_codes({codes_.data(), code_stride(rows.dim), row_codes_}, rows.dim, centre, queries, bound);
   in_place_ = false;
   source_ = rows.at(first);
   source_stride_ = rows.stride();
-  return Status::good();
+  ahead_ = rows.type == DType::float32 ? ahead : 0;
 }
 
 void EncodedRows::use_codes(const CodeView& codes, std::size_t dim, std::span<const float> centre,

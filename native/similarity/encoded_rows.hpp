@@ -53,11 +53,15 @@ class EncodedRows {
   [[nodiscard]] base::Status encode_digits(const Rows& rows, std::size_t first, std::size_t count,
                                            std::span<const double> norms, std::span<double> to_fill,
                                            Metric metric, Bound bound, std::size_t ahead);
-  // For the int8 pass: codes made now, or those of a prepared corpus. `queries` are those to come.
-  [[nodiscard]] base::Status encode_int8(const Rows& rows, std::size_t first, std::size_t count,
-                                         std::span<const double> norms, Metric metric,
-                                         std::span<const float> centre, const PackedQueries& queries,
-                                         Bound bound);
+  // For the int8 pass: codes made now, with lengths that are not known yet from the same read ...
+  [[nodiscard]] base::Status make_codes(const Rows& rows, std::size_t first, std::size_t count,
+                                        std::span<double> to_fill, Metric metric,
+                                        std::span<const float> centre, std::size_t ahead);
+  // ... and taken into use where they are codable; `queries` are those to come.
+  void encode_int8(const Rows& rows, std::size_t first, std::span<const double> norms, Metric metric,
+                   std::span<const float> centre, const PackedQueries& queries, Bound bound,
+                   std::size_t ahead);
+  // Those of a prepared corpus.
   void use_codes(const CodeView& codes, std::size_t dim, std::span<const float> centre,
                  const PackedQueries& queries, Bound bound);
 
@@ -116,6 +120,7 @@ class EncodedRows {
   base::AlignedBuffer<std::int8_t> codes_;  // or digits
   std::vector<float> steps_;
   std::vector<float> squares_;
+  std::vector<kernels::similarity::CodeStats> stats_;
   std::vector<RowCode> row_codes_;
   std::vector<std::int32_t> sums_;
 };

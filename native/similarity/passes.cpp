@@ -11,9 +11,9 @@ namespace {
 // Rounding the rows to bfloat16 costs about as much as this many queries in fp32 do.
 constexpr std::size_t worth_halving = 32;
 // Making codes, with their products at the speed of VNNI, as much as this many.
-constexpr std::size_t worth_encoding = 64;
+constexpr std::size_t worth_encoding = 5;
 // With tiles codes cost more to make than halves, and their products half as much: the same time at 256
-// queries, measured. From here on fp32 means all products, which is what exact is held against.
+// queries, measured.
 constexpr std::size_t worth_coding_instead = 320;
 // Few queries wait for memory, and codes that are there are a quarter of it.
 constexpr std::size_t worth_reading_codes = 8;
@@ -60,8 +60,7 @@ Pass choose_pass(Precision precision, std::size_t queries, std::size_t dim, bool
 Pass search_pass(Precision precision, std::size_t queries_of_call, std::size_t queries, std::size_t dim,
                  bool prepared) noexcept {
   if (precision != Precision::fp32) return choose_pass(precision, queries, dim, prepared);
-  const bool sifted = dim >= least_split_dim && queries_of_call < worth_coding_instead;
-  const Pass pass = sifted ? sifting_pass(queries_of_call, dim, false) : Pass::fp32;
+  const Pass pass = dim >= least_split_dim ? sifting_pass(queries_of_call, dim, prepared) : Pass::fp32;
   return pass == Pass::fp32 ? fp32_pass(queries_of_call, dim) : pass;
 }
 

@@ -43,6 +43,7 @@ class Passes {
   // Whether the whole call has so few queries that rows are read once, without tiles. The call, not a part of
   // it, decides: the bits of a score must not depend on how queries are split.
   [[nodiscard]] bool few() const noexcept { return queries_.rows <= kernels::similarity::most_few_queries; }
+  [[nodiscard]] std::size_t count() const noexcept { return count_; }
   [[nodiscard]] std::span<const float> centre() const noexcept { return centre_; }
 
  private:

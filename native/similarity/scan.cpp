@@ -37,20 +37,22 @@ bool adopt(ScanState& state, Pass pass, const PackedQueries* packed) noexcept {
 Status load_chunk(ScanState& state, Passes& passes, Pass wanted, const Segment& segment, std::size_t first,
                   std::size_t count, Metric metric, Bound bound, bool& changed) {
   const auto norms = segment.norms.subspan(first, count);
-  // Copies and lengths come from one read.
-  const bool copied = wanted == Pass::bf16 || wanted == Pass::digits;
-  if (!copied && !segment.to_fill.empty() &&
-      !quick_norms(segment.rows, first, segment.to_fill.subspan(first, count))) {
+  // Rows come from memory all the time: few queries leave the products too short for that.
+  const std::size_t ahead = passes.count() < many_queries ? count / 2 : 0;
+  const bool coded_now = wanted == Pass::int8 && !segment.prepared();
+  // Copies, codes and lengths come from one read.
+  if (coded_now) {
+    Status status =
+        state.rows.make_codes(segment.rows, first, count, segment.to_fill, metric, passes.centre(), ahead);
+    if (!status.ok()) return status;
+  } else if (wanted == Pass::fp32 && !segment.to_fill.empty() &&
+             !quick_norms(segment.rows, first, segment.to_fill.subspan(first, count))) {
     return Status::fail(Code::bad_input, std::string(unnamed_bad_row));
   }
-  const Pass pass = wanted == Pass::int8 && !segment.prepared() && !codable(segment.rows.dim, norms, metric)
-                        ? Pass::fp32
-                        : wanted;
+  const Pass pass = coded_now && !codable(segment.rows.dim, norms, metric) ? Pass::fp32 : wanted;
   const PackedQueries* packed = nullptr;
-  if (Status status = passes.get(pass, &packed); !status.ok()) return status;
-  // Rows come from memory all the time: few queries leave the products too short for that.
-  const std::size_t ahead = packed->count() < many_queries ? count / 2 : 0;
-  Status status;
+  Status status = passes.get(pass, &packed);
+  if (!status.ok()) return status;
   switch (pass) {
     case Pass::fp32:
       status = state.rows.encode_fp32(segment.rows, first, count, segment.norms, metric, bound);
@@ -68,8 +70,7 @@ Status load_chunk(ScanState& state, Passes& passes, Pass wanted, const Segment& 
         state.rows.use_codes(segment.codes.part(first, count), segment.rows.dim, passes.centre(), *packed,
                              bound);
       } else {
-        status = state.rows.encode_int8(segment.rows, first, count, segment.norms, metric, passes.centre(),
-                                        *packed, bound);
+        state.rows.encode_int8(segment.rows, first, norms, metric, passes.centre(), *packed, bound, ahead);
       }
       break;
   }
@@ -85,7 +86,7 @@ Status load_few(ScanState& state, Passes& passes, const Segment& segment, std::s
   state.squares.resize(count);
   const auto products = [&](const float* rows) {
     active_rows().few({rows, segment.rows.dim, count, segment.rows.dim, packed->plain(), packed->count(),
-                       state.dots.data(), state.squares.data()});
+                       state.dots.data(), state.squares.data(), kernels::made_by_amd()});
   };
   const bool direct = segment.rows.type == DType::float32;
   const auto* const rows = reinterpret_cast<const float*>(segment.rows.at(first));

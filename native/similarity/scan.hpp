@@ -75,6 +75,14 @@ struct Interval {
 void set_soon(kernels::similarity::Block& block, const PackedQueries& packed, std::size_t first,
               std::size_t end, std::span<const std::byte> next) noexcept;
 
+// Asks for the j-th few lines of what is next, so that memory has work while scores are looked at.
+inline void fetch_some(std::span<const std::byte> next, std::size_t j) noexcept {
+  constexpr std::size_t share = 512;
+  for (std::size_t at = j * share; at < std::min((j + 1) * share, next.size()); at += 64) {
+    __builtin_prefetch(next.data() + at, 0, 2);
+  }
+}
+
 // Rows from .. to - 1 of the segment. The sink has
 //   Pass pass(): the pass it wants now;
 //   void set_thresholds(ScanState&): fills state.thresholds for state.packed, unit and reach;
@@ -88,15 +96,18 @@ template <class Sink>
   for (std::size_t first = from; first < to; first += chunk) {
     if (options.cancelled()) return base::Status::fail(base::Code::aborted, "the operation was aborted");
     const Pass wanted = sink.pass();
+    const bool few = wanted == Pass::fp32 && passes.few();
     // Codes that are there already are a quarter of the rows' size.
-    chunk = rows_per_chunk(wanted == Pass::int8 && segment.prepared() ? segment.codes.stride
-                                                                      : segment.rows.dim * sizeof(float));
+    chunk =
+        few && segment.rows.type == DType::float32
+            ? rows_per_stretch(segment.rows.stride())
+            : rows_per_chunk(wanted == Pass::int8 && segment.prepared() ? segment.codes.stride
+                                                                        : segment.rows.dim * sizeof(float));
     // The first rows of all set the thresholds: until there are some, everything is a hit.
     constexpr std::size_t whole = kernels::similarity::row_multiple;
     chunk = std::min(chunk, std::max(whole, state.seen / whole * whole));
     const std::size_t count = std::min(chunk, to - first);
     state.seen += count;
-    const bool few = wanted == Pass::fp32 && passes.few();
     bool changed = state.packed == nullptr;
     base::Status status =
         few ? load_few(state, passes, segment, first, count, options.metric, bound, changed)
@@ -105,9 +116,11 @@ template <class Sink>
     if (changed || first == from) sink.set_thresholds(state);
     const PackedQueries& packed = *state.packed;
     auto block = state.rows.block();
+    const auto next = state.rows.following(std::min(chunk, segment.rows.rows - first - count));
     if (few) {
       const float* dot = state.dots.data();
       for (std::size_t j = 0; j < count; ++j) {
+        fetch_some(next, j);
         for (std::size_t q = 0; q < packed.count(); ++q, ++dot) {
           const float value = *dot * block.row_scale[j] + block.row_offset[j];
           if (!(value >= state.thresholds[q])) continue;
@@ -119,7 +132,6 @@ template <class Sink>
       }
       continue;
     }
-    const auto next = state.rows.following(std::min(chunk, segment.rows.rows - first - count));
     for (std::size_t group = 0; group < packed.groups(); ++group) {
       const std::size_t first_query = group * packed.width();
       block.panels = packed.panels(group);

@@ -131,25 +131,71 @@ void dots(const RowVariant& variant) {
 
 // Codes, as a first pass wants them: the same in every variant, and within half a step of the row.
 void codes(const RowVariant& variant) {
+  constexpr std::size_t rows = 3;
   each_dimension(variant, [&](std::size_t d, test::Random& random) {
     if (d == 0) return;
-    const std::vector<float> x = values(random, d + 1, 60);
+    const std::size_t stride = d + 1;
+    const std::size_t padded = (d + 15) / 16 * 16 + 16;
+    std::vector<float> x = values(random, 1 + rows * stride, 20);
+    std::fill_n(x.begin() + 1 + stride, d, 0.0f);
     const std::vector<float> centre = values(random, d);
-    const std::size_t padded = (d + 15) / 16 * 16;
-    std::vector<std::int8_t> got_codes(padded, 55);
-    std::vector<std::int8_t> expected(padded, 66);
-    for (const float factor : {0.0f, 0.7f}) {
-      const CodeStats got = variant.quantise(x.data() + 1, factor, centre.data(), got_codes.data(), d);
-      const CodeStats want = reference().quantise(x.data() + 1, factor, centre.data(), expected.data(), d);
-      CHECK(got_codes == expected);
-      CHECK(got.scale == want.scale && got.error == want.error && got.length == want.length);
-      CHECK(got.centre_dot == want.centre_dot && got.sum == want.sum);
-      for (std::size_t k = 0; k < d; ++k) {
-        const double value = static_cast<double>(std::fma(x[k + 1], factor, -centre[k]));
-        CHECK(std::abs(value - got_codes[k] * static_cast<double>(got.scale)) <=
-              0.5001 * static_cast<double>(got.scale));
+    struct Made {
+      std::vector<std::int8_t> codes;
+      std::vector<CodeStats> stats;
+      std::vector<float> squares;
+    };
+    for (const bool unit : {false, true}) {
+      for (const float* const at : {static_cast<const float*>(nullptr), centre.data()}) {
+        const auto make = [&](const RowVariant& by) {
+          Made made{std::vector<std::int8_t>(rows * padded, 55), std::vector<CodeStats>(rows),
+                    std::vector<float>(rows)};
+          by.quantise({x.data() + 1, stride, rows, d, at, unit, made.codes.data(), padded, made.stats.data(),
+                       made.squares.data()});
+          return made;
+        };
+        const Made got = make(variant);
+        const Made want = make(reference());
+        CHECK(got.codes == want.codes);
+        CHECK(got.squares == want.squares);
+        for (std::size_t j = 0; j < rows; ++j) {
+          const CodeStats& stats = got.stats[j];
+          CHECK(stats.scale == want.stats[j].scale && stats.error == want.stats[j].error);
+          CHECK(stats.length == want.stats[j].length && stats.towards == want.stats[j].towards);
+          CHECK(stats.sum == want.stats[j].sum);
+          const float* const y = x.data() + 1 + j * stride;
+          const double length = std::sqrt(reference().sum_squares(y, d));
+          const double factor = !unit ? 1 : length > 0 ? 1 / length : 0;
+          CHECK(std::abs(static_cast<double>(stats.length) - length * factor) <= 1e-5 * length * factor);
+          double towards = 0;
+          double error = 0;
+          double magnitudes = 0;
+          std::int32_t sum = 0;
+          for (std::size_t k = 0; k < d; ++k) {
+            const double c = at == nullptr ? 0 : static_cast<double>(at[k]);
+            const double value = static_cast<double>(y[k]) * factor;
+            const std::int8_t code = got.codes[j * padded + k];
+            const double rest = value - c - code * static_cast<double>(stats.scale);
+            CHECK(std::abs(rest) <= 0.5001 * static_cast<double>(stats.scale) + 1e-6 * std::abs(value));
+            error += rest * rest;
+            towards += value * c;
+            magnitudes += std::abs(value * c);
+            sum += code;
+          }
+          CHECK(stats.sum == sum);
+          CHECK(std::abs(static_cast<double>(stats.towards) - towards) <= 1e-5 * magnitudes);
+          CHECK(std::abs(static_cast<double>(stats.error) - std::sqrt(error)) <=
+                1e-3 * std::sqrt(error) + 1e-5 * (static_cast<double>(stats.length) + 1));
+        }
       }
     }
+    // What is not finite is told by the squares, and harms no other row.
+    x[1 + stride] = std::numeric_limits<float>::quiet_NaN();
+    std::vector<std::int8_t> to(rows * padded);
+    std::vector<CodeStats> stats(rows);
+    std::vector<float> squares(rows);
+    variant.quantise({x.data() + 1, stride, rows, d, centre.data(), true, to.data(), padded, stats.data(),
+                      squares.data()});
+    CHECK(std::isfinite(squares[0]) && !std::isfinite(squares[1]) && std::isfinite(squares[2]));
   });
 }
 
@@ -196,14 +242,15 @@ void few(const RowVariant& variant) {
     const std::vector<float> many = values(random, rows * stride);
     for (std::size_t queries = 1; queries <= most_few_queries; ++queries) {
       const std::vector<float> asked = values(random, queries * d);
-      const auto ask = [&](const RowVariant& by) {
+      const auto ask = [&](const RowVariant& by, bool two_streams) {
         std::vector<float> out(rows * queries + rows);
-        by.few(
-            {many.data(), stride, rows, d, asked.data(), queries, out.data(), out.data() + rows * queries});
+        by.few({many.data(), stride, rows, d, asked.data(), queries, out.data(), out.data() + rows * queries,
+                two_streams});
         return out;
       };
-      const std::vector<float> got = ask(variant);
-      CHECK(got == ask(reference()));
+      const std::vector<float> got = ask(variant, false);
+      CHECK(got == ask(reference(), false));
+      CHECK(got == ask(variant, true));
       std::vector<float> lengths(rows);
       variant.squares(many.data(), stride, rows, d, lengths.data());
       CHECK(std::equal(lengths.begin(), lengths.end(),

@@ -87,16 +87,13 @@ inline float sum(F16 a) noexcept {
   const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
-inline F16 round(F16 a) noexcept {
-  constexpr int mode = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
-  return {_mm256_round_ps(a.low, mode), _mm256_round_ps(a.high, mode)};
-}
-// Rounds to the nearest integer, ties to even, and narrows; |a| must be below 128.
-inline void store_int8(F16 a, std::int8_t* p) noexcept {
-  const __m256i words = _mm256_packs_epi32(_mm256_cvtps_epi32(a.low), _mm256_cvtps_epi32(a.high));
-  const __m256i ordered = _mm256_permute4x64_epi64(words, 0xd8);
+// The lowest byte of each lane's bits.
+inline void store_low_bytes(F16 a, std::int8_t* p) noexcept {
+  const __m256i low = _mm256_and_si256(_mm256_castps_si256(a.low), _mm256_set1_epi32(0xff));
+  const __m256i high = _mm256_and_si256(_mm256_castps_si256(a.high), _mm256_set1_epi32(0xff));
+  const __m256i ordered = _mm256_permute4x64_epi64(_mm256_packus_epi32(low, high), 0xd8);
   const __m128i bytes =
-      _mm_packs_epi16(_mm256_castsi256_si128(ordered), _mm256_extracti128_si256(ordered, 1));
+      _mm_packus_epi16(_mm256_castsi256_si128(ordered), _mm256_extracti128_si256(ordered, 1));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
 }
 

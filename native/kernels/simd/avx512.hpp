@@ -35,9 +35,9 @@ inline F16 max(F16 a, F16 b) noexcept { return {_mm512_max_ps(a.v, b.v)}; }
 inline F16 abs(F16 a) noexcept { return {_mm512_abs_ps(a.v)}; }
 // Bit i is set where a[i] >= b[i]; never for a NaN.
 inline std::uint32_t at_least(F16 a, F16 b) noexcept { return _mm512_cmp_ps_mask(a.v, b.v, _CMP_GE_OQ); }
-// Rounds to the nearest integer, ties to even, and narrows; |a| must be below 128.
-inline void store_int8(F16 a, std::int8_t* p) noexcept {
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a.v)));
+// The lowest byte of each lane's bits.
+inline void store_low_bytes(F16 a, std::int8_t* p) noexcept {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_castps_si512(a.v)));
 }
 // Rounds to bfloat16, ties to even; finite values only.
 inline void store_bfloat16(F16 a, std::uint16_t* p) noexcept {
@@ -53,9 +53,6 @@ inline float sum(F16 a) noexcept {
   const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
   const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
-}
-inline F16 round(F16 a) noexcept {
-  return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
 }
 
 // The 32-bit word at `p` (of any alignment) in every lane.

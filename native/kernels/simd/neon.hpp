@@ -73,9 +73,6 @@ inline float sum(F16 a) noexcept {
   const float32x2_t two = vadd_f32(vget_low_f32(four), vget_high_f32(four));
   return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
 }
-inline F16 round(F16 a) noexcept {
-  return each([&](int i) { return vrndnq_f32(a.v[i]); });
-}
 // Bit i is set where a[i] >= b[i]; never for a NaN.
 inline std::uint32_t at_least(F16 a, F16 b) noexcept {
   const std::uint32_t weights[4] = {1, 2, 4, 8};
@@ -84,9 +81,9 @@ inline std::uint32_t at_least(F16 a, F16 b) noexcept {
   for (int i = 0; i < 4; ++i) mask |= vaddvq_u32(vandq_u32(vcgeq_f32(a.v[i], b.v[i]), weight)) << (4 * i);
   return mask;
 }
-// Rounds to the nearest integer, ties to even, and narrows; |a| must be below 128.
-inline void store_int8(F16 a, std::int8_t* p) noexcept {
-  const auto words = [&](int i) { return vmovn_s32(vcvtnq_s32_f32(a.v[i])); };
+// The lowest byte of each lane's bits.
+inline void store_low_bytes(F16 a, std::int8_t* p) noexcept {
+  const auto words = [&](int i) { return vmovn_s32(vreinterpretq_s32_f32(a.v[i])); };
   vst1_s8(p, vmovn_s16(vcombine_s16(words(0), words(1))));
   vst1_s8(p + 8, vmovn_s16(vcombine_s16(words(2), words(3))));
 }

@@ -159,16 +159,33 @@ struct Pair {
   double low;
 };
 
-// A row y * factor - centre as int8 codes: code_k * scale is near it. Sums are of 16 lanes (k % 16) in float,
-// joined by halves; `length`, `error` and `centre_dot` are off by at most (d / 16 + 8) * 2^-24 relative to
-// the sum of the terms' magnitudes.
+// Rows as int8 codes: with y the row, divided by its length if `unit`, code_k * scale is near (y - centre)_k.
+// 16 lanes (k % 16) are summed in float and joined by halves: what a sum is off by is at most
+// (d / 16 + 8) * 2^-24 of the sum of its terms' magnitudes.
 struct CodeStats {
-  float scale;       // largest magnitude / 127; 0 for a row that is all but zero
-  float error;       // |y * factor - centre - code * scale|
-  float length;      // |y * factor - centre|
-  float centre_dot;  // (y * factor - centre) . centre
+  float scale;       // the largest |(y - centre)_k| / 127; 0 for a row that is all but zero
+  float error;       // |y - centre - code * scale|
+  float length;      // |y|
+  float towards;     // y . centre
   std::int32_t sum;  // of the codes
 };
+
+struct Quantise {
+  const float* rows;
+  std::size_t stride;  // floats from row to row
+  std::size_t count;
+  std::size_t dim;
+  const float* centre;  // nullptr: the origin
+  bool unit;
+  std::int8_t* codes;
+  std::size_t codes_stride;  // bytes: dim rounded up to whole 16 at least, which are written
+  CodeStats* stats;          // count
+  float* squares;            // count sums of squares, as RowVariant::few makes them
+  Soon soon = {};
+};
+
+// Added to a number between -2^22 and 2^22 it leaves the nearest integer, ties to even, in the lowest bits.
+inline constexpr float to_integers = 0x1.8p23f;
 
 // A few queries against `count` rows, which are read once, from end to end.
 struct Few {
@@ -180,6 +197,9 @@ struct Few {
   std::size_t query_count;
   float* dots;     // count * query_count
   float* squares;  // count sums of squares
+  // Rows of the first half and of the second by turns, with nothing fetched ahead: two streams through
+  // memory, for a CPU that follows them by itself.
+  bool two_streams = false;
 };
 inline constexpr std::size_t most_few_queries = 4;
 
@@ -211,10 +231,9 @@ struct RowVariant {
   float (*dot_fast)(const float* x, const float* y, std::size_t d) noexcept;
   // Sum of squares in double, relative error <= d * 2^-53. Not finite exactly when an element is not.
   double (*sum_squares)(const float* x, std::size_t d) noexcept;
-  // d <= 131072. Writes d codes rounded up to whole 16 bytes, the last ones zero. The same bits in every
-  // variant.
-  CodeStats (*quantise)(const float* y, float factor, const float* centre, std::int8_t* codes,
-                        std::size_t d) noexcept;
+  // dim <= 131072. Of rows that are not finite, or whose squares are, only the squares mean anything. The
+  // same bits in every variant.
+  void (*quantise)(const Quantise& quantise) noexcept;
   // Each value rounded to bfloat16, ties to even. Of rows that are not finite only the squares mean anything.
   // The same bits in every variant.
   void (*halve)(const Halve& halve) noexcept;

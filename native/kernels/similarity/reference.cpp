@@ -147,35 +147,6 @@ double sum_squares(const float* x, std::size_t d) noexcept {
   return sum;
 }
 
-CodeStats quantise(const float* y, float factor, const float* centre, std::int8_t* codes,
-                   std::size_t d) noexcept {
-  float most = 0;
-  for (std::size_t k = 0; k < d; ++k) most = std::max(most, std::abs(std::fma(y[k], factor, -centre[k])));
-  const bool coded = most > least_coded;
-  const float scale = coded ? most / 127 : 0;
-  const float inverse = coded ? 127 / most : 0;
-  float error[16] = {};
-  float length[16] = {};
-  float dot[16] = {};
-  CodeStats stats{};
-  for (std::size_t k = 0; k < d; ++k) {
-    const float value = std::fma(y[k], factor, -centre[k]);
-    const float code = std::nearbyint(value * inverse);
-    codes[k] = static_cast<std::int8_t>(code);
-    stats.sum += static_cast<std::int32_t>(code);
-    const float rest = std::fma(-code, scale, value);
-    error[k % 16] = std::fma(rest, rest, error[k % 16]);
-    length[k % 16] = std::fma(value, value, length[k % 16]);
-    dot[k % 16] = std::fma(value, centre[k], dot[k % 16]);
-  }
-  for (std::size_t k = d; k % 16 != 0; ++k) codes[k] = 0;
-  stats.scale = scale;
-  stats.error = square_root(join_halves(error));
-  stats.length = square_root(join_halves(length));
-  stats.centre_dot = join_halves(dot);
-  return stats;
-}
-
 // To bfloat16, ties to even; finite values only.
 std::uint16_t rounded_half(float x) noexcept {
   const auto bits = std::bit_cast<std::uint32_t>(x);
@@ -205,6 +176,45 @@ float dot_in_lanes(const float* x, const float* y, std::size_t d) noexcept {
   float lanes[16] = {};
   for (std::size_t k = 0; k < d; ++k) lanes[k % 16] = std::fma(y[k], x[k], lanes[k % 16]);
   return join_halves(lanes);
+}
+
+void quantise_row(const Quantise& quantise, std::size_t j) noexcept {
+  const std::size_t d = quantise.dim;
+  const float* const y = quantise.rows + j * quantise.stride;
+  std::int8_t* const codes = quantise.codes + j * quantise.codes_stride;
+  const bool centred = quantise.centre != nullptr;
+  const float square = dot_in_lanes(y, y, d);
+  const float factor = !quantise.unit ? 1.0f : square > 0 ? 1 / square_root(square) : 0.0f;
+  const auto value = [&](std::size_t k) {
+    return centred ? std::fma(y[k], factor, -quantise.centre[k]) : y[k];
+  };
+  float most = 0;
+  for (std::size_t k = 0; k < d; ++k) most = std::max(most, std::abs(value(k)));
+  const float largest = centred ? most : most * factor;
+  const bool coded = largest > least_coded;
+  const float inverse = coded ? 127 / most : 0;
+  float error[16] = {};
+  CodeStats& stats = quantise.stats[j];
+  float sum = 0;
+  for (std::size_t k = 0; k < d; ++k) {
+    const float placed = std::fma(value(k), inverse, to_integers);
+    const float code = placed - to_integers;
+    codes[k] = static_cast<std::int8_t>(std::bit_cast<std::uint32_t>(placed) & 0xff);
+    sum += code;
+    const float rest = std::fma(value(k), inverse, -code);
+    error[k % 16] = std::fma(rest, rest, error[k % 16]);
+  }
+  for (std::size_t k = d; k % 16 != 0; ++k) codes[k] = 0;
+  stats.sum = whole_sum(sum);
+  stats.scale = coded ? largest / 127 : 0;
+  stats.error = square_root(join_halves(error)) * stats.scale;
+  stats.length = square_root(square) * factor;
+  stats.towards = centred ? dot_in_lanes(quantise.centre, y, d) * factor : 0.0f;
+  quantise.squares[j] = square;
+}
+
+void quantise(const Quantise& quantise) noexcept {
+  for (std::size_t j = 0; j < quantise.count; ++j) quantise_row(quantise, j);
 }
 
 void squares(const float* rows, std::size_t stride, std::size_t count, std::size_t d, float* out) noexcept {
