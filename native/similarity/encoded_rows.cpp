@@ -276,20 +276,23 @@ void EncodedRows::use_codes(const CodeView& codes, std::size_t dim, std::span<co
   const double a = queries.code_length();
   const double b = own ? queries.least_code_error() : queries.code_error();
   // A row is no longer than what is coded of it and the centre together.
-  const double of_scores = error_of_scores(dim, bound) * (1 + 0x1p-20);
+  const double of_scores = error_of_scores(dim, bound);
   const double centre_length = of_scores == 0 ? 0 : std::sqrt(active_rows().sum_squares(centre.data(), dim));
+  // a error + b length, with what conversions, products and sums in float add: 2^-20 is more than all of it.
+  constexpr double wider = 1 + 0x1p-20;
+  const float per_error = above(a * (wider + 0x1p-20) * wider);
+  const float per_length = above((b * wider + a * 0x1p-20 + of_scores) * wider);
+  const float least = above(of_scores * centre_length * wider);
   for (std::size_t j = 0; j < count_; ++j) {
     const RowCode& row = codes.rows[j];
-    const auto error = static_cast<double>(row.error);
-    const auto length = static_cast<double>(row.length);
     scale_[j] = row.scale;
     sums_[j] = row.sum;
     offset_[j] = row.centre_dot;
     if (bound == Bound::none) continue;
-    const double radius = a * error + b * length;
-    radius_[j] = above(radius + static_cast<double>(row.slack) + 0x1p-20 * (radius + a * (length + error)) +
-                       of_scores * (length + centre_length));
-    offset_[j] = above(static_cast<double>(row.centre_dot) + static_cast<double>(radius_[j]));
+    const float radius =
+        (per_error * row.error + per_length * row.length + row.slack + least) * (1 + 0x1p-20f);
+    radius_[j] = radius;
+    offset_[j] = row.centre_dot + radius + 0x1p-22f * (std::abs(row.centre_dot) + radius);
   }
 }
 

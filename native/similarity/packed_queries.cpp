@@ -162,9 +162,16 @@ Status PackedQueries::pack_digits(const DigitsVariant& variant, const Source& so
   });
 }
 
-Status PackedQueries::pack_int8(const Variant& variant, const Source& source, std::span<const float> centre) {
+Status PackedQueries::pack_int8(const Variant& variant, const Source& source, std::span<const float> centre,
+                                bool plainly) {
   const Rows& rows = source.rows;
   if (Status status = reserve(variant, source.count, padded_words(rows.dim, 4)); !status.ok()) return status;
+  constexpr int raised = 128;
+  const std::size_t plain_bytes = plainly ? count_ * words_ * 4 : 0;
+  if (!plain_codes_.reserve(plain_bytes)) {
+    return Status::fail(Code::out_of_memory, "not enough memory to pack the queries: pass fewer at a time");
+  }
+  std::fill_n(plain_codes_.data(), plain_bytes, std::uint8_t{raised});
   const auto bias = static_cast<std::byte>(variant.query_bias);
   std::fill_n(panels_.data(), (scale_.size() / panel_width) * panel_width * words_ * 4, bias);
   std::vector<double> lengths(count_);
@@ -195,6 +202,8 @@ Status PackedQueries::pack_int8(const Variant& variant, const Source& source, st
       length += coded * coded;
       error += (shifted[k] - coded) * (shifted[k] - coded);
       to[k / 4 * step + k % 4] = static_cast<std::byte>(static_cast<int>(code) + variant.query_bias);
+      if (plainly)
+        plain_codes_.data()[q * words_ * 4 + k] = static_cast<std::uint8_t>(static_cast<int>(code) + raised);
     }
     scale_[q] = static_cast<float>(step_size);
     shift_[q] = towards_centre;

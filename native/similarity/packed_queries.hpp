@@ -38,7 +38,7 @@ class PackedQueries {
                                          const Source& source);
   // Codes of x / |x| - centre; factor 1 for cosine, |x| for dot.
   [[nodiscard]] base::Status pack_int8(const kernels::similarity::Variant& variant, const Source& source,
-                                       std::span<const float> centre);
+                                       std::span<const float> centre, bool plainly);
 
   [[nodiscard]] const kernels::similarity::Variant& variant() const noexcept { return *variant_; }
   [[nodiscard]] std::size_t count() const noexcept { return count_; }
@@ -56,6 +56,8 @@ class PackedQueries {
   }
   // The scaled queries row after row; null unless packed so.
   [[nodiscard]] const float* plain() const noexcept { return plain_.data(); }
+  // int8: codes raised by 128, row after row; null unless packed so.
+  [[nodiscard]] const std::uint8_t* plain_codes() const noexcept { return plain_codes_.data(); }
   // g_q of the kernels, padded to whole panels.
   [[nodiscard]] const float* scale() const noexcept { return scale_.data(); }
   [[nodiscard]] double factor(std::size_t query) const noexcept { return factor_[query]; }
@@ -93,6 +95,7 @@ class PackedQueries {
   std::size_t width_ = kernels::similarity::panel_width;
   base::AlignedBuffer<std::byte> panels_;
   base::AlignedBuffer<float> plain_;
+  base::AlignedBuffer<std::uint8_t> plain_codes_;
   std::vector<float> scale_;
   std::vector<double> factor_;
   std::vector<double> shift_;

@@ -59,9 +59,16 @@ Pass choose_pass(Precision precision, std::size_t queries, std::size_t dim, bool
 
 Pass search_pass(Precision precision, std::size_t queries_of_call, std::size_t queries, std::size_t dim,
                  bool prepared) noexcept {
+  const bool few = queries_of_call <= kernels::similarity::most_few_queries;
+  if (few && !prepared && precision != Precision::exact) return Pass::fp32;
   if (precision != Precision::fp32) return choose_pass(precision, queries, dim, prepared);
   const Pass pass = dim >= least_split_dim ? sifting_pass(queries_of_call, dim, prepared) : Pass::fp32;
   return pass == Pass::fp32 ? fp32_pass(queries_of_call, dim) : pass;
+}
+
+bool Passes::few(Pass pass, bool prepared) const noexcept {
+  if (!few_queries()) return false;
+  return pass == Pass::fp32 || (pass == Pass::int8 && prepared && active_int8().few != nullptr);
 }
 
 Status Passes::get(Pass pass, const PackedQueries** packed) {
@@ -82,13 +89,13 @@ Status Passes::pack(Pass pass, PackedQueries& packed) const {
   const PackedQueries::Source source{queries_, first_, count_, norms_, options_};
   switch (pass) {
     case Pass::fp32:
-      return packed.pack_fp32(active_fp32(), source, few());
+      return packed.pack_fp32(active_fp32(), source, few_queries());
     case Pass::bf16:
       return packed.pack_bf16(active_bf16(), source);
     case Pass::digits:
       return packed.pack_digits(active_digits(), source);
     case Pass::int8:
-      return packed.pack_int8(active_int8(), source, centre_);
+      return packed.pack_int8(active_int8(), source, centre_, few_queries());
   }
   return Status::good();
 }

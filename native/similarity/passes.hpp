@@ -27,8 +27,8 @@ enum class Pass : std::uint8_t { fp32, bf16, int8, digits };
 // fp32.
 [[nodiscard]] Pass fp32_pass(std::size_t queries, std::size_t dim) noexcept;
 // choose_pass where only the best scores are asked for: fp32 is bf16 or int8 where those only tell which
-// scores of floats are worth making. It means the same to all queries of a call: the bits of a score must not
-// depend on how they are split.
+// scores of floats are worth making, and bf16 and int8 are fp32 where few queries wait for memory anyway. It
+// means the same to all queries of a call: the bits of a score must not depend on how they are split.
 [[nodiscard]] Pass search_pass(Precision precision, std::size_t queries_of_call, std::size_t queries,
                                std::size_t dim, bool prepared) noexcept;
 
@@ -40,13 +40,16 @@ class Passes {
       : queries_(queries), first_(first), count_(count), norms_(norms), centre_(centre), options_(options) {}
 
   [[nodiscard]] base::Status get(Pass pass, const PackedQueries** packed);
-  // Whether the whole call has so few queries that rows are read once, without tiles. The call, not a part of
-  // it, decides: the bits of a score must not depend on how queries are split.
-  [[nodiscard]] bool few() const noexcept { return queries_.rows <= kernels::similarity::most_few_queries; }
+  // Whether the whole call has so few queries that rows are read once in this pass, without tiles. The call,
+  // not a part of it, decides: the bits of a score must not depend on how queries are split.
+  [[nodiscard]] bool few(Pass pass, bool prepared) const noexcept;
   [[nodiscard]] std::size_t count() const noexcept { return count_; }
   [[nodiscard]] std::span<const float> centre() const noexcept { return centre_; }
 
  private:
+  [[nodiscard]] bool few_queries() const noexcept {
+    return queries_.rows <= kernels::similarity::most_few_queries;
+  }
   [[nodiscard]] base::Status pack(Pass pass, PackedQueries& packed) const;
 
   const Rows& queries_;

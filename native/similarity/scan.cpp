@@ -78,11 +78,20 @@ Status load_chunk(ScanState& state, Passes& passes, Pass wanted, const Segment& 
   return status;
 }
 
-Status load_few(ScanState& state, Passes& passes, const Segment& segment, std::size_t first,
+Status load_few(ScanState& state, Passes& passes, Pass pass, const Segment& segment, std::size_t first,
                 std::size_t count, Metric metric, Bound bound, bool& changed) {
   const PackedQueries* packed = nullptr;
-  if (Status status = passes.get(Pass::fp32, &packed); !status.ok()) return status;
+  if (Status status = passes.get(pass, &packed); !status.ok()) return status;
   state.dots.resize(count * packed->count());
+  if (pass == Pass::int8) {
+    state.rows.use_codes(segment.codes.part(first, count), segment.rows.dim, passes.centre(), *packed, bound);
+    auto block = state.rows.block();
+    block.query_scale = packed->scale();
+    packed->variant().few(
+        {block, packed->plain_codes(), packed->count(), state.dots.data(), kernels::made_by_amd()});
+    changed = adopt(state, pass, packed) || changed;
+    return Status::good();
+  }
   state.squares.resize(count);
   const auto products = [&](const float* rows) {
     active_rows().few({rows, segment.rows.dim, count, segment.rows.dim, packed->plain(), packed->count(),

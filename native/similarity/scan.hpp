@@ -23,7 +23,7 @@ struct ScanState {
   EncodedRows rows;
   std::vector<kernels::similarity::Hit> hits;
   std::vector<float> thresholds;
-  // Few queries: the chunk's inner products, `packed->count()` a row, and sums of squares.
+  // Few queries: the chunk's inner products (of codes: values), `packed->count()` a row, and sums of squares.
   std::vector<float> dots;
   std::vector<float> squares;
   double unit = 1;
@@ -64,9 +64,9 @@ struct Interval {
                                       std::size_t first, std::size_t count, Metric metric, Bound bound,
                                       bool& changed);
 
-// The same for few queries in fp32, with state.dots made: rows that nothing has touched yet are read once,
-// for their lengths too.
-[[nodiscard]] base::Status load_few(ScanState& state, Passes& passes, const Segment& segment,
+// The same for few queries, in fp32 or on codes that are there, with state.dots made: rows that nothing has
+// touched yet are read once, for their lengths too.
+[[nodiscard]] base::Status load_few(ScanState& state, Passes& passes, Pass pass, const Segment& segment,
                                     std::size_t first, std::size_t count, Metric metric, Bound bound,
                                     bool& changed);
 
@@ -96,13 +96,12 @@ template <class Sink>
   for (std::size_t first = from; first < to; first += chunk) {
     if (options.cancelled()) return base::Status::fail(base::Code::aborted, "the operation was aborted");
     const Pass wanted = sink.pass();
-    const bool few = wanted == Pass::fp32 && passes.few();
+    const bool few = passes.few(wanted, segment.prepared());
     // Codes that are there already are a quarter of the rows' size.
-    chunk =
-        few && segment.rows.type == DType::float32
-            ? rows_per_stretch(segment.rows.stride())
-            : rows_per_chunk(wanted == Pass::int8 && segment.prepared() ? segment.codes.stride
-                                                                        : segment.rows.dim * sizeof(float));
+    const std::size_t stride =
+        wanted == Pass::int8 && segment.prepared() ? segment.codes.stride : segment.rows.dim * sizeof(float);
+    const bool in_place = stride == segment.codes.stride || segment.rows.type == DType::float32;
+    chunk = few && in_place ? rows_per_stretch(stride) : rows_per_chunk(stride);
     // The first rows of all set the thresholds: until there are some, everything is a hit.
     constexpr std::size_t whole = kernels::similarity::row_multiple;
     chunk = std::min(chunk, std::max(whole, state.seen / whole * whole));
@@ -110,7 +109,7 @@ template <class Sink>
     state.seen += count;
     bool changed = state.packed == nullptr;
     base::Status status =
-        few ? load_few(state, passes, segment, first, count, options.metric, bound, changed)
+        few ? load_few(state, passes, wanted, segment, first, count, options.metric, bound, changed)
             : load_chunk(state, passes, wanted, segment, first, count, options.metric, bound, changed);
     if (!status.ok()) return status;
     if (changed || first == from) sink.set_thresholds(state);
@@ -119,10 +118,11 @@ template <class Sink>
     const auto next = state.rows.following(std::min(chunk, segment.rows.rows - first - count));
     if (few) {
       const float* dot = state.dots.data();
+      const bool valued = wanted == Pass::int8;
       for (std::size_t j = 0; j < count; ++j) {
         fetch_some(next, j);
         for (std::size_t q = 0; q < packed.count(); ++q, ++dot) {
-          const float value = *dot * block.row_scale[j] + block.row_offset[j];
+          const float value = valued ? *dot : *dot * block.row_scale[j] + block.row_offset[j];
           if (!(value >= state.thresholds[q])) continue;
           const kernels::similarity::Hit hit{value, static_cast<std::uint32_t>(j),
                                              static_cast<std::uint32_t>(q)};

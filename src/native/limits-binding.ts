@@ -6,7 +6,7 @@ export interface LimitsBinding {
    * Operations (fp32, int8, bf16; a multiply and an addition are two) or bytes (read) per second on `threads`
    * threads, measured for about `milliseconds`. Operands are in registers, but for fp32-from-cache, which loads them
    * from the first-level cache as a tile of the similarity kernels does. Blocks the calling thread meanwhile. `memory`
-   * is what `read` reads (at least 4096 bytes a thread; larger than the caches, to be of use) and null otherwise.
+   * is what `read` reads (at least 8192 bytes a thread; larger than the caches, to be of use) and null otherwise.
    */
   measureLimit(
     kind: LimitKind,

@@ -85,6 +85,19 @@ class Problem {
     return all;
   }
 
+  // Of a variant that has it; int8, few queries.
+  std::vector<float> few(const Variant& variant, bool two_streams) {
+    std::vector<std::uint8_t> codes;
+    for (const std::byte code : queries_) {
+      codes.push_back(static_cast<std::uint8_t>(std::to_integer<unsigned>(code) + 128u));
+    }
+    std::vector<float> out(shape_.rows * shape_.queries, 99.0f);
+    each_group(variant, 1, [&](const Block& block, std::size_t, std::size_t) {
+      variant.few({block, codes.data(), shape_.queries, out.data(), two_streams});
+    });
+    return out;
+  }
+
   // The scores of the floats that were split, in double.
   std::vector<double> true_scores() const {
     std::vector<double> out;
@@ -250,6 +263,20 @@ void agree(Layout layout, const Variant& variant) {
   for (const Hit& hit : hits) CHECK_EQUAL(hit.value, scores[hit.row * shape.queries + hit.query]);
 }
 
+// Few queries get what many would.
+void few_agree(const Variant& variant) {
+  if (!kernels::detected().contains(variant.needs)) return test::skip("this CPU cannot run it");
+  const float huge = std::numeric_limits<float>::infinity();
+  for (const std::size_t dim : {1u, 63u, 64u, 65u, 512u, 1000u}) {
+    for (std::size_t queries = 1; queries <= most_few_queries; ++queries) {
+      Problem problem(Layout::int8, {29, queries, dim}, dim);
+      const auto expected = problem.dense(int8_variants().back(), -huge, huge);
+      CHECK(problem.few(variant, false) == expected);
+      CHECK(problem.few(variant, true) == expected);
+    }
+  }
+}
+
 // As good as floats: what the digits leave out and round off stays below the stated bound
 // (docs/exactness.md).
 void as_floats(const DigitsVariant& variant) {
@@ -285,6 +312,8 @@ const bool added = [] {
       }
       test::add(title(what, variant.name) + ": filter and dense agree",
                 [=, &variant] { agree(layout, variant); });
+      if (variant.few == nullptr) continue;
+      test::add(title(what, variant.name) + ": few queries as many", [&variant] { few_agree(variant); });
     }
   };
   add_all(Layout::fp32, "fp32", fp32_variants());

@@ -64,7 +64,7 @@ describe(`fp32 of many rows, kernels ${native().cpuInfo().kernels.join(', ')}`, 
   );
 
   test.each([[4], [5], [33], [64], [319], [320], [1100]])(
-    'topK of %d queries, whose rows another pass may have sifted: within 2e-7 of float64, in order',
+    'topK of %d queries, whose rows another pass may have sifted: within 3e-7 of float64, in order',
     async (n) => {
       const [queries, rows] = [wild(n, 100, 7, 40), wild(700, 100, 8, 40)];
       const dense = await cosineSimilarity(queries, rows, { precision: 'fp32' });
@@ -73,9 +73,9 @@ describe(`fp32 of many rows, kernels ${native().cpuInfo().kernels.join(', ')}`, 
       for (let q = 0; q < n; q++) {
         for (let i = 0; i < 5; i++) {
           const [row, score] = [best.indices[q * 5 + i] ?? -1, best.scores[q * 5 + i] ?? NaN];
-          expect(Math.abs(score - cosine(queries, q, rows, row))).toBeLessThan(2e-7);
+          expect(Math.abs(score - cosine(queries, q, rows, row))).toBeLessThan(3e-7);
           expect(Math.abs(score - (dense.data[q * rows.rows + row] ?? NaN))).toBeLessThan(3e-7);
-          expect(Math.abs(score - (exact.scores[q * 5 + i] ?? NaN))).toBeLessThan(2e-7);
+          expect(Math.abs(score - (exact.scores[q * 5 + i] ?? NaN))).toBeLessThan(3e-7);
           if (i > 0) expect(score).toBeLessThanOrEqual(best.scores[q * 5 + i - 1] ?? NaN);
         }
       }

@@ -26,9 +26,52 @@ struct Vnni : TileShape<4, 12, 12, 8, 6> {
   static F16 to_float(Acc acc) noexcept { return {_mm512_cvtepi32_ps(acc)}; }
 };
 
+template <std::size_t Queries>
+[[gnu::noinline]] void few_rows(const FewCodes& few) noexcept {
+  const Block& block = few.block;
+  const std::size_t ahead = few.two_streams ? 0 : 2048;
+  for (std::size_t i = 0; i < block.count; ++i) {
+    const std::size_t j = row_by_turns(i, block.count, few.two_streams);
+    const std::byte* const row = block.rows + j * block.stride;
+    __m512i sums[Queries];
+    for (__m512i& sum : sums) sum = _mm512_setzero_si512();
+    for (std::size_t k = 0; k < block.words; k += 16) {
+      const __m512i codes = _mm512_loadu_si512(row + k * 4);
+      __builtin_prefetch(row + k * 4 + ahead, 0, 3);
+#pragma GCC unroll 4
+      for (std::size_t q = 0; q < Queries; ++q) {
+        sums[q] = Vnni::step(sums[q], codes, _mm512_loadu_si512(few.codes + (q * block.words + k) * 4));
+      }
+    }
+    for (std::size_t q = 0; q < Queries; ++q) {
+      const std::int32_t dot = _mm512_reduce_add_epi32(sums[q]) - 128 * block.row_sum[j];
+      few.values[j * Queries + q] = __builtin_fmaf(static_cast<float>(dot) * block.row_scale[j],
+                                                   block.query_scale[q], block.row_offset[j]);
+    }
+  }
+}
+
+void few(const FewCodes& few) noexcept {
+  switch (few.query_count) {
+    case 1:
+      return few_rows<1>(few);
+    case 2:
+      return few_rows<2>(few);
+    case 3:
+      return few_rows<3>(few);
+    default:
+      return few_rows<4>(few);
+  }
+}
+
+constexpr Variant with_few(Variant variant) noexcept {
+  variant.few = few;
+  return variant;
+}
+
 }  // namespace
 
 constinit const Variant avx512_vnni_int8 =
-    variant_of<Vnni>("avx512_vnni", Family::avx512, needs_avx512_vnni, 128);
+    with_few(variant_of<Vnni>("avx512_vnni", Family::avx512, needs_avx512_vnni, 128));
 
 }  // namespace diptych::kernels::similarity

@@ -88,6 +88,16 @@ struct Dense {
   float high;
 };
 
+// A few queries against int8 rows that are read once: value(j, q) to values[j * query_count + q].
+struct FewCodes {
+  const Block& block;         // but for panels: `words` is a multiple of 16
+  const std::uint8_t* codes;  // of the queries, row after row, each raised by 128
+  std::size_t query_count;    // 1 .. most_few_queries
+  float* values;
+  bool two_streams;  // as Few's
+};
+inline constexpr std::size_t most_few_queries = 4;
+
 // One layout's tile kernels.
 struct Variant {
   std::string_view name;
@@ -103,6 +113,8 @@ struct Variant {
   // signed).
   std::int32_t query_bias;
   std::size_t groups_at_once = 1;
+  // int8, for rows that are in memory: nullptr where `filter` is as quick. The same bits.
+  void (*few)(const FewCodes& few) noexcept = nullptr;
 };
 
 // A value as a whole number of steps of its row, in three signed digits to the base 256.
@@ -201,7 +213,12 @@ struct Few {
   // memory, for a CPU that follows them by itself.
   bool two_streams = false;
 };
-inline constexpr std::size_t most_few_queries = 4;
+// The i-th row to be read.
+[[nodiscard]] constexpr std::size_t row_by_turns(std::size_t i, std::size_t count,
+                                                 bool two_streams) noexcept {
+  const std::size_t half = two_streams ? count / 2 : 0;
+  return i < 2 * half ? i / 2 + i % 2 * half : i;
+}
 
 // Rows to be rounded: each becomes `dim` halves, padded with zeros to whole 16.
 struct Halve {

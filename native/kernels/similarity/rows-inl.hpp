@@ -267,9 +267,8 @@ template <std::size_t Queries>
 [[gnu::noinline]] void few_rows(const Few& few) noexcept {
   // In floats. On itself: what is in the first-level cache costs no line buffer.
   const std::size_t ahead = few.two_streams ? 0 : 512;
-  const std::size_t half = few.two_streams ? few.count / 2 : 0;
   for (std::size_t i = 0; i < few.count; ++i) {
-    const std::size_t j = i < 2 * half ? i / 2 + i % 2 * half : i;
+    const std::size_t j = row_by_turns(i, few.count, few.two_streams);
     const float* const y = few.rows + j * few.stride;
     simd::F16 dots[Queries];
     for (simd::F16& dot : dots) dot = simd::F16::zero();

@@ -39,7 +39,13 @@ std::span<const DigitsVariant> digits_variants() noexcept {
 
 std::span<const Variant> int8_variants() noexcept {
 #if defined(__x86_64__)
-  static const std::array table{amx_int8, avx512_vnni_int8, avx512_int8, avx2_int8, reference_int8};
+  // Tiles are no use to a single query, and a CPU that has them has VNNI.
+  static const Variant tiles = [] {
+    Variant variant = amx_int8;
+    variant.few = avx512_vnni_int8.few;
+    return variant;
+  }();
+  static const std::array table{tiles, avx512_vnni_int8, avx512_int8, avx2_int8, reference_int8};
 #elif defined(__aarch64__)
   static const std::array table{neon_dotprod_int8, neon_int8, reference_int8};
 #else

@@ -5,7 +5,7 @@ import { decodeJob, preprocessJob, resizeJob } from './images.js';
 import { eventLoopJob } from './event-loop.js';
 import { constantJob, limitJob, referenceLoopJob } from './limits.js';
 import { embedImagesJob, embedTextsJob, memoryJob, startJob, tokenizeJob } from './model.js';
-import { denseJob, topKFileJob, topKJob, topKMemoryJob } from './similarity.js';
+import { denseJob, productsJob, topKFileJob, topKJob, topKMemoryJob } from './similarity.js';
 import { modelTowerJob } from './model-tower.js';
 import { textTowerJob } from './text-tower.js';
 
@@ -27,6 +27,7 @@ export const jobs: Readonly<Record<string, JobFactory>> = {
   start: startJob,
   'text-tower': textTowerJob,
   tokenize: tokenizeJob,
+  products: productsJob,
   topk: topKJob,
   'topk-file': topKFileJob,
   'topk-memory': topKMemoryJob,

@@ -2,6 +2,7 @@ import { open, readFile, rm } from 'node:fs/promises';
 import { cosineSimilarity } from '../../similarity/cosine.js';
 import { prepareCorpus } from '../../similarity/corpus.js';
 import { topKFile } from '../../similarity/file.js';
+import { rangeSearch } from '../../similarity/range.js';
 import { topK } from '../../similarity/topk.js';
 import type { Rows } from '../../similarity/rows.js';
 import { npyHeader } from '../../output/npy.js';
@@ -59,6 +60,22 @@ export async function topKJob(params: Params): Promise<Job> {
       ({ indices } = await topK(queries, corpus, k, { threads, precision, metric: 'dot' }));
     },
     output: () => ({ data: indices, shape: [count, k] }),
+  };
+}
+
+/** Every product of queries and rows in fp32, none of them kept: a range search for what no row reaches. */
+export async function productsJob(params: Params): Promise<Job> {
+  const reader = new ParamReader(params);
+  const [dim, threads, count] = [reader.number('dim'), reader.number('threads'), reader.number('count')];
+  const rows = await readRows(reader.string('rows'), dim);
+  const all = await readRows(reader.string('queries'), dim);
+  const queries = { data: all.data.subarray(0, count * dim), rows: count, dim };
+  const corpus = await prepareCorpus(rows, { threads, metric: 'dot' });
+  return {
+    settings: `rangeSearch for dot products of 2 and more, fp32, ${threadsText(threads)}`,
+    run: async () => {
+      await rangeSearch(queries, corpus, 2, { threads, precision: 'fp32' });
+    },
   };
 }
 
