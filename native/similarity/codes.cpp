@@ -123,8 +123,7 @@ void describe_codes(const Rows& rows, std::size_t first, std::span<const double>
 }
 
 Centre::Centre(std::span<const float> values)
-    : length_(std::sqrt(active_rows().sum_squares(values.data(), values.size()))),
-      values_(length_ > 0 ? values.data() : nullptr) {}
+    : elements_(values), length_(std::sqrt(active_rows().sum_squares(values.data(), values.size()))) {}
 
 CodeLengths lengths_of(std::span<const RowCode> rows) noexcept {
   CodeLengths lengths;
@@ -142,7 +141,7 @@ std::vector<float> centre_of(const Rows& rows, Metric metric) {
   double squares = 0;
   double largest = 0;
   std::vector<float> scratch(rows.dim);
-  const std::size_t samples = std::min<std::size_t>(rows.rows, 1024);
+  const std::size_t samples = std::min<std::size_t>(rows.rows, 256);
   for (std::size_t i = 0; i < samples; ++i) {
     const std::size_t row = i * rows.rows / samples;
     const float* const y = rows.floats(row, scratch.data());

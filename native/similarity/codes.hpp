@@ -49,12 +49,13 @@ class Centre {
   // Refers to `values`.
   explicit Centre(std::span<const float> values);
   [[nodiscard]] double length() const noexcept { return length_; }
+  [[nodiscard]] std::span<const float> elements() const noexcept { return elements_; }
   // nullptr where it is the origin.
-  [[nodiscard]] const float* values() const noexcept { return values_; }
+  [[nodiscard]] const float* values() const noexcept { return length_ > 0 ? elements_.data() : nullptr; }
 
  private:
+  std::span<const float> elements_;
   double length_;
-  const float* values_;
 };
 
 // Codes of the rows from `first` on, stats.size() of them, and their sums of squares (of use as those of
@@ -71,7 +72,7 @@ void describe_codes(const Rows& rows, std::size_t first, std::span<const double>
 // (any length will do for cosines).
 [[nodiscard]] bool codable(std::size_t dim, std::span<const double> norms, Metric metric) noexcept;
 
-// A point near the middle of the rows, from at most 1024 of them spread evenly: any point is right, a good
+// A point near the middle of the rows, from at most 256 of them spread evenly: any point is right, a good
 // one makes the codes' errors small. Unit rows for cosine. The origin where that is about as good, since it
 // costs less.
 [[nodiscard]] std::vector<float> centre_of(const Rows& rows, Metric metric);

@@ -228,14 +228,14 @@ Status EncodedRows::rescale(const Rows& rows, std::size_t first, std::span<const
 }
 
 Status EncodedRows::make_codes(const Rows& rows, std::size_t first, std::size_t count,
-                               std::span<double> to_fill, Metric metric, std::span<const float> centre,
+                               std::span<double> to_fill, Metric metric, const Centre& centre,
                                std::size_t ahead) {
   if (!codes_.reserve(count * code_stride(rows.dim))) {
     return Status::fail(Code::out_of_memory, "not enough memory for a block of rows");
   }
   stats_.resize(count);
   squares_.resize(count);
-  similarity::make_codes(rows, first, metric, Centre(centre), codes_.data(), stats_, squares_,
+  similarity::make_codes(rows, first, metric, centre, codes_.data(), stats_, squares_,
                          soon_after(rows, first, count, ahead));
   if (!to_fill.empty() && !norms_from_squares(rows, first, squares_, to_fill.subspan(first, count))) {
     return Status::fail(Code::bad_input, std::string(unnamed_bad_row));
@@ -244,10 +244,10 @@ Status EncodedRows::make_codes(const Rows& rows, std::size_t first, std::size_t 
 }
 
 void EncodedRows::encode_int8(const Rows& rows, std::size_t first, std::span<const double> norms,
-                              Metric metric, std::span<const float> centre, const PackedQueries& queries,
-                              Bound bound, std::size_t ahead) {
+                              Metric metric, const Centre& centre, const PackedQueries& queries, Bound bound,
+                              std::size_t ahead) {
   row_codes_.resize(norms.size());
-  describe_codes(rows, first, norms, metric, Centre(centre), codes_.data(), stats_, row_codes_);
+  describe_codes(rows, first, norms, metric, centre, codes_.data(), stats_, row_codes_);
   use_codes({codes_.data(), code_stride(rows.dim), row_codes_}, rows.dim, centre, queries, bound);
   in_place_ = false;
   source_ = rows.at(first);
@@ -255,7 +255,7 @@ void EncodedRows::encode_int8(const Rows& rows, std::size_t first, std::span<con
   ahead_ = rows.type == DType::float32 ? ahead : 0;
 }
 
-void EncodedRows::use_codes(const CodeView& codes, std::size_t dim, std::span<const float> centre,
+void EncodedRows::use_codes(const CodeView& codes, std::size_t dim, const Centre& centre,
                             const PackedQueries& queries, Bound bound) {
   count_ = codes.rows.size();
   rows_ = reinterpret_cast<const std::byte*>(codes.codes);
@@ -277,12 +277,11 @@ void EncodedRows::use_codes(const CodeView& codes, std::size_t dim, std::span<co
   const double b = own ? queries.least_code_error() : queries.code_error();
   // A row is no longer than what is coded of it and the centre together.
   const double of_scores = error_of_scores(dim, bound);
-  const double centre_length = of_scores == 0 ? 0 : std::sqrt(active_rows().sum_squares(centre.data(), dim));
   // a error + b length, with what conversions, products and sums in float add: 2^-20 is more than all of it.
   constexpr double wider = 1 + 0x1p-20;
   const float per_error = above(a * (wider + 0x1p-20) * wider);
   const float per_length = above((b * wider + a * 0x1p-20 + of_scores) * wider);
-  const float least = above(of_scores * centre_length * wider);
+  const float least = above(of_scores * centre.length() * wider);
   for (std::size_t j = 0; j < count_; ++j) {
     const RowCode& row = codes.rows[j];
     scale_[j] = row.scale;

@@ -55,15 +55,14 @@ class EncodedRows {
                                            Metric metric, Bound bound, std::size_t ahead);
   // For the int8 pass: codes made now, with lengths that are not known yet from the same read ...
   [[nodiscard]] base::Status make_codes(const Rows& rows, std::size_t first, std::size_t count,
-                                        std::span<double> to_fill, Metric metric,
-                                        std::span<const float> centre, std::size_t ahead);
+                                        std::span<double> to_fill, Metric metric, const Centre& centre,
+                                        std::size_t ahead);
   // ... and taken into use where they are codable; `queries` are those to come.
   void encode_int8(const Rows& rows, std::size_t first, std::span<const double> norms, Metric metric,
-                   std::span<const float> centre, const PackedQueries& queries, Bound bound,
-                   std::size_t ahead);
+                   const Centre& centre, const PackedQueries& queries, Bound bound, std::size_t ahead);
   // Those of a prepared corpus.
-  void use_codes(const CodeView& codes, std::size_t dim, std::span<const float> centre,
-                 const PackedQueries& queries, Bound bound);
+  void use_codes(const CodeView& codes, std::size_t dim, const Centre& centre, const PackedQueries& queries,
+                 Bound bound);
 
   [[nodiscard]] kernels::similarity::Block block() const noexcept;
   // Whether the kernel reads the rows (or codes) where they lie.

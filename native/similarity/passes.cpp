@@ -95,7 +95,7 @@ Status Passes::pack(Pass pass, PackedQueries& packed) const {
     case Pass::digits:
       return packed.pack_digits(active_digits(), source);
     case Pass::int8:
-      return packed.pack_int8(active_int8(), source, centre_, few_queries());
+      return packed.pack_int8(active_int8(), source, centre_.elements(), few_queries());
   }
   return Status::good();
 }

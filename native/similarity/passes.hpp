@@ -9,6 +9,7 @@
 #include <span>
 
 #include "base/status.hpp"
+#include "similarity/codes.hpp"
 #include "similarity/options.hpp"
 #include "similarity/packed_queries.hpp"
 #include "similarity/rows.hpp"
@@ -44,7 +45,7 @@ class Passes {
   // not a part of it, decides: the bits of a score must not depend on how queries are split.
   [[nodiscard]] bool few(Pass pass, bool prepared) const noexcept;
   [[nodiscard]] std::size_t count() const noexcept { return count_; }
-  [[nodiscard]] std::span<const float> centre() const noexcept { return centre_; }
+  [[nodiscard]] const Centre& centre() const noexcept { return centre_; }
 
  private:
   [[nodiscard]] bool few_queries() const noexcept {
@@ -56,7 +57,7 @@ class Passes {
   std::size_t first_;
   std::size_t count_;
   std::span<const double> norms_;
-  std::span<const float> centre_;
+  Centre centre_;
   const Options& options_;
   std::mutex mutex_;
   std::array<std::optional<PackedQueries>, 4> packed_;
