@@ -212,13 +212,14 @@ struct RowWork {
   AlignedBuffer<float> data, query_data, dots, squares;
   AlignedBuffer<std::int8_t> codes;
   AlignedBuffer<std::uint16_t> halves;
+  similarity::CodeStats stats[rows] = {};
 
   RowWork() {
     filled(data, rows * dim);
     filled(query_data, queries * dim);
     filled(dots, rows * queries);
     filled(squares, rows);
-    filled(codes, dim);
+    filled(codes, rows * dim);
     filled(halves, dim);
   }
 };
@@ -243,15 +244,12 @@ void add_rows(std::vector<Kernel>& all) {
       work.dots.data()[0] = static_cast<float>(variant.dot_exact(row, query, dim).high);
     });
     add("dot_fast", [&variant, row, query] { work.dots.data()[0] = variant.dot_fast(row, query, dim); });
-    add("quantise", [&variant, row] {
-      static similarity::CodeStats stats{};
-      variant.quantise(
-          {row, dim, 1, dim, nullptr, true, work.codes.data(), dim, &stats, work.squares.data()});
-    });
-    add("quantise_centred", [&variant, row, query] {
-      static similarity::CodeStats stats{};
-      variant.quantise({row, dim, 1, dim, query, true, work.codes.data(), dim, &stats, work.squares.data()});
-    });
+    for (const float* const centre : {static_cast<const float*>(nullptr), query}) {
+      add(centre == nullptr ? "quantise" : "quantise_centred", [&variant, row, centre] {
+        variant.quantise({row, dim, RowWork::rows, dim, centre, true, work.codes.data(), dim, work.stats,
+                          work.squares.data()});
+      });
+    }
     add("halve", [&variant, row] {
       variant.halve({row,
                      dim,
