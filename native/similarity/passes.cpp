@@ -21,6 +21,8 @@ constexpr std::size_t worth_reading_codes = 8;
 // Splitting the rows costs as much as tens of queries in fp32 do; so few values leave tiles empty.
 constexpr std::size_t worth_splitting = 48;
 constexpr std::size_t least_split_dim = 64;
+// Shorter products cost no more than telling which of them to make.
+constexpr std::size_t least_sifted_dim = 64;
 
 bool int8_is_fast() noexcept {
   const kernels::CpuFeatures uses = active_int8().needs;
@@ -62,8 +64,7 @@ Pass search_pass(Precision precision, std::size_t queries_of_call, std::size_t q
   const bool few = queries_of_call <= kernels::similarity::most_few_queries;
   if (few && !prepared && precision != Precision::exact) return Pass::fp32;
   if (precision != Precision::fp32) return choose_pass(precision, queries, dim, prepared);
-  const Pass pass = dim >= least_split_dim ? sifting_pass(queries_of_call, dim, prepared) : Pass::fp32;
-  return pass == Pass::fp32 ? fp32_pass(queries_of_call, dim) : pass;
+  return dim >= least_sifted_dim ? sifting_pass(queries_of_call, dim, prepared) : Pass::fp32;
 }
 
 bool Passes::few(Pass pass, bool prepared) const noexcept {
