@@ -70,43 +70,70 @@ double digits_error(std::size_t dim) noexcept {
 Status EncodedRows::settle_lengths(const Rows& rows, std::size_t first, std::size_t count,
                                    std::span<const double> norms, Metric metric) {
   const auto own_norms = norms.subspan(first, count);
-  count_ = count;
-  source_ = rows.at(first);
-  source_stride_ = rows.stride();
-  ahead_ = 0;
-  words_ = rows.dim;
-  unit_ = 1;
-  reach_ = 0;
-  scale_.resize(count);
-  length_.resize(count);
+  leave_in_place(rows, first, count, metric);
   const bool plain = rows.type == DType::float32 && std::ranges::all_of(own_norms, [](double norm) {
                        return norm == 0 || (norm >= shortest_plain && norm <= longest_plain);
                      });
   if (!plain) return rescale(rows, first, own_norms, metric);
-  rows_ = rows.at(first);
-  in_place_ = true;
-  stride_ = rows.stride();
-  for (std::size_t j = 0; j < count; ++j) {
-    const double norm = own_norms[j];
-    const bool cosine = metric == Metric::cosine;
-    scale_[j] = norm == 0 ? 0.0f : cosine ? static_cast<float>(1 / norm) : 1.0f;
-    length_[j] = norm == 0 ? 0 : cosine ? 1 : norm;
-  }
+  for (std::size_t j = 0; j < count; ++j) set_length(j, own_norms[j]);
   return Status::good();
 }
 
-void EncodedRows::set_radius(double error, std::size_t dim, double underflown, Bound bound) {
+void EncodedRows::set_error(double error, std::size_t dim, double underflown, Bound bound) noexcept {
   error += error_of_scores(dim, bound);
   // In floats, for many rows at a time: 2^-20 is more than their three roundings.
-  const float factor = bound != Bound::none ? above(error * (1 + 0x1p-20)) : 0;
-  const float least = bound != Bound::none ? above(underflown * (1 + 0x1p-20)) : 0;
+  per_length_ = bound != Bound::none ? above(error * (1 + 0x1p-20)) : 0;
+  least_ = bound != Bound::none ? above(underflown * (1 + 0x1p-20)) : 0;
+}
+
+float EncodedRows::radius_of(double length) const noexcept {
+  // Infinity, even of a row of zeros.
+  if (!(per_length_ < std::numeric_limits<float>::infinity())) return per_length_;
+  return static_cast<float>(length) * per_length_ + least_;
+}
+
+void EncodedRows::set_radius(double error, std::size_t dim, double underflown, Bound bound) {
+  set_error(error, dim, underflown, bound);
   radius_.resize(count_);
-  if (factor < std::numeric_limits<float>::infinity()) {
-    for (std::size_t j = 0; j < count_; ++j) radius_[j] = static_cast<float>(length_[j]) * factor + least;
-  } else {
-    std::ranges::fill(radius_, factor);
-  }
+  for (std::size_t j = 0; j < count_; ++j) radius_[j] = radius_of(length_[j]);
   offset_ = radius_;
+}
+
+void EncodedRows::start_fp32(const Rows& rows, std::size_t first, std::size_t count, Metric metric,
+                             Bound bound) {
+  leave_in_place(rows, first, count, metric);
+  radius_.resize(count);
+  offset_.resize(count);
+  set_error(fp32_error(rows.dim), rows.dim, underflow, bound);
+}
+
+void EncodedRows::settle(std::size_t row, double norm) noexcept {
+  set_length(row, norm);
+  radius_[row] = offset_[row] = radius_of(length_[row]);
+}
+
+void EncodedRows::set_length(std::size_t row, double norm) noexcept {
+  const bool cosine = metric_ == Metric::cosine;
+  scale_[row] = norm == 0 ? 0.0f : cosine ? static_cast<float>(1 / norm) : 1.0f;
+  length_[row] = norm == 0 ? 0 : cosine ? 1 : norm;
+}
+
+float EncodedRows::most_offset(float longest) const noexcept {
+  return radius_of(metric_ == Metric::cosine ? 1 : static_cast<double>(longest) * (1 + 0x1p-20));
+}
+
+void EncodedRows::leave_in_place(const Rows& rows, std::size_t first, std::size_t count, Metric metric) {
+  count_ = count;
+  source_ = rows_ = rows.at(first);
+  source_stride_ = stride_ = rows.stride();
+  ahead_ = 0;
+  words_ = rows.dim;
+  unit_ = 1;
+  reach_ = 0;
+  metric_ = metric;
+  in_place_ = true;
+  scale_.resize(count);
+  length_.resize(count);
 }
 
 Status EncodedRows::encode_fp32(const Rows& rows, std::size_t first, std::size_t count,

@@ -45,6 +45,13 @@ class EncodedRows {
   [[nodiscard]] base::Status encode_fp32(const Rows& rows, std::size_t first, std::size_t count,
                                          std::span<const double> norms, Metric metric, Bound bound);
 
+  // The same in place, for rows whose lengths are all plain and not wanted but of the few that `settle` is
+  // called for.
+  void start_fp32(const Rows& rows, std::size_t first, std::size_t count, Metric metric, Bound bound);
+  void settle(std::size_t row, double norm) noexcept;
+  // No settled row's offset is larger, of rows not longer than this.
+  [[nodiscard]] float most_offset(float longest) const noexcept;
+
   // The same for the bf16 pass and for that of digits, always in copies. Of the rows that follow `ahead` are
   // fetched meanwhile. Lengths that are not known yet (Segment::to_fill) are made from the same read.
   [[nodiscard]] base::Status encode_bf16(const Rows& rows, std::size_t first, std::size_t count,
@@ -79,6 +86,9 @@ class EncodedRows {
   [[nodiscard]] double unit() const noexcept { return unit_; }
 
  private:
+  // Rows where they lie, of lengths to be settled.
+  void leave_in_place(const Rows& rows, std::size_t first, std::size_t count, Metric metric);
+  void set_length(std::size_t row, double norm) noexcept;
   // Floats whose sums with a unit query stay in float's normal range: the rows where they lie, or copies.
   [[nodiscard]] base::Status settle_lengths(const Rows& rows, std::size_t first, std::size_t count,
                                             std::span<const double> norms, Metric metric);
@@ -95,7 +105,10 @@ class EncodedRows {
   // codes_, steps_ and squares_.
   [[nodiscard]] base::Status split(const std::byte* rows, std::size_t count, std::size_t dim,
                                    const kernels::similarity::Soon& soon);
-  // radius and offset: error times the row's length, and what may have underflown.
+  // What a radius is made of: error times the row's length, and what may have underflown.
+  void set_error(double error, std::size_t dim, double underflown, Bound bound) noexcept;
+  [[nodiscard]] float radius_of(double length) const noexcept;
+  // radius and offset.
   void set_radius(double error, std::size_t dim, double underflown, Bound bound);
   [[nodiscard]] base::Status rescale(const Rows& rows, std::size_t first, std::span<const double> norms,
                                      Metric metric);
@@ -110,6 +123,10 @@ class EncodedRows {
   std::size_t words_ = 0;
   double unit_ = 1;
   double reach_ = 0;
+  Metric metric_ = Metric::cosine;
+  // radius: length times the one and the other.
+  float per_length_ = 0;
+  float least_ = 0;
   std::vector<float> scale_;
   std::vector<float> offset_;
   std::vector<float> radius_;

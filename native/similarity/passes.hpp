@@ -45,6 +45,8 @@ class Passes {
   // not a part of it, decides: the bits of a score must not depend on how queries are split.
   [[nodiscard]] bool few(Pass pass, bool prepared) const noexcept;
   [[nodiscard]] std::size_t count() const noexcept { return count_; }
+  // Whether these are all queries of the call.
+  [[nodiscard]] bool whole() const noexcept { return count_ == queries_.rows; }
   [[nodiscard]] const Centre& centre() const noexcept { return centre_; }
 
  private:

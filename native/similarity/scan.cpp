@@ -1,5 +1,6 @@
 #include "similarity/scan.hpp"
 
+#include <cmath>
 #include <string>
 
 #include "similarity/active.hpp"
@@ -83,6 +84,7 @@ Status load_few(ScanState& state, Passes& passes, Pass pass, const Segment& segm
   const PackedQueries* packed = nullptr;
   if (Status status = passes.get(pass, &packed); !status.ok()) return status;
   state.dots.resize(count * packed->count());
+  state.unsettled = false;
   if (pass == Pass::int8) {
     state.rows.use_codes(segment.codes.part(first, count), segment.rows.dim, passes.centre(), *packed, bound);
     auto block = state.rows.block();
@@ -100,6 +102,14 @@ Status load_few(ScanState& state, Passes& passes, Pass pass, const Segment& segm
   const bool direct = segment.rows.type == DType::float32;
   const auto* const rows = reinterpret_cast<const float*>(segment.rows.at(first));
   if (direct) products(rows);
+  // Queries still to come would want all lengths.
+  if (direct && passes.whole() && !segment.to_fill.empty() &&
+      plain_squares(segment.rows.dim, state.squares, state.longest)) {
+    state.unsettled = true;
+    state.rows.start_fp32(segment.rows, first, count, metric, bound);
+    changed = adopt(state, pass, packed) || changed;
+    return Status::good();
+  }
   if (!segment.to_fill.empty()) {
     const auto norms = segment.to_fill.subspan(first, count);
     const bool finite = direct ? norms_from_squares(segment.rows, first, state.squares, norms)
@@ -112,6 +122,12 @@ Status load_few(ScanState& state, Passes& passes, Pass pass, const Segment& segm
   if (!state.rows.in_place()) products(reinterpret_cast<const float*>(state.rows.block().rows));
   changed = adopt(state, Pass::fp32, packed) || changed;
   return status;
+}
+
+void settle(ScanState& state, const Segment& segment, std::size_t first, std::size_t row) {
+  double& norm = segment.to_fill[first + row];
+  norm = std::sqrt(static_cast<double>(state.squares[row]));
+  state.rows.settle(row, norm);
 }
 
 void set_soon(kernels::similarity::Block& block, const PackedQueries& packed, std::size_t first,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -26,6 +27,9 @@ struct ScanState {
   // Few queries: the chunk's inner products (of codes: values), `packed->count()` a row, and sums of squares.
   std::vector<float> dots;
   std::vector<float> squares;
+  // Whether lengths are left to be found for the rows that may reach a threshold, and the largest square.
+  bool unsettled = false;
+  float longest = 0;
   double unit = 1;
   double reach = 0;
   Pass pass = Pass::fp32;
@@ -70,10 +74,36 @@ struct Interval {
                                     std::size_t first, std::size_t count, Metric metric, Bound bound,
                                     bool& changed);
 
+// Finds the length of the chunk's row `row`, which begins at `first`, where load_few left it.
+void settle(ScanState& state, const Segment& segment, std::size_t first, std::size_t row);
+
 // What a kernel may fetch while it runs the groups first .. end - 1 over the chunk: the panels after theirs,
 // and a part of the next chunk's rows.
 void set_soon(kernels::similarity::Block& block, const PackedQueries& packed, std::size_t first,
               std::size_t end, std::span<const std::byte> next) noexcept;
+
+// Tells at a glance, without a row's length, that its scores are too low for few queries.
+class Glance {
+ public:
+  // No row of the chunk is longer than the square root of state.longest.
+  Glance(const ScanState& state, Metric metric) noexcept
+      : offset_(state.rows.most_offset(std::sqrt(state.longest))), cosine_(metric == Metric::cosine) {}
+
+  void set_threshold(std::size_t query, float threshold) noexcept {
+    // What the roundings of a score may have added.
+    const float least = threshold - offset_ - 0x1p-20f * (std::abs(threshold) + offset_);
+    least_[query] = !cosine_ ? least : least > 0 ? least * least * (1 - 0x1p-20f) : -1;
+  }
+  [[nodiscard]] bool may_reach(std::size_t query, float dot, float square) const noexcept {
+    if (!cosine_) return dot >= least_[query];
+    return dot * dot >= least_[query] * square && (dot > 0 || least_[query] < 0);
+  }
+
+ private:
+  float offset_;
+  bool cosine_;
+  float least_[kernels::similarity::most_few_queries] = {};
+};
 
 // Asks for the j-th few lines of what is next, so that memory has work while scores are looked at.
 inline void fetch_some(std::span<const std::byte> next, std::size_t j) noexcept {
@@ -119,15 +149,22 @@ template <class Sink>
     if (few) {
       const float* dot = state.dots.data();
       const bool valued = wanted == Pass::int8;
+      Glance glance(state, options.metric);
+      for (std::size_t q = 0; q < packed.count(); ++q) glance.set_threshold(q, state.thresholds[q]);
       for (std::size_t j = 0; j < count; ++j) {
         fetch_some(next, j);
+        bool settled = !state.unsettled;
         for (std::size_t q = 0; q < packed.count(); ++q, ++dot) {
+          if (!settled && !glance.may_reach(q, *dot, state.squares[j])) continue;
+          if (!settled) settle(state, segment, first, j);
+          settled = true;
           const float value = valued ? *dot : *dot * block.row_scale[j] + block.row_offset[j];
           if (!(value >= state.thresholds[q])) continue;
           const kernels::similarity::Hit hit{value, static_cast<std::uint32_t>(j),
                                              static_cast<std::uint32_t>(q)};
           sink.take(state, segment.first + first + j, q, hit);
           ++state.taken;
+          glance.set_threshold(q, state.thresholds[q]);
         }
       }
       continue;

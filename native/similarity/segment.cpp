@@ -1,5 +1,6 @@
 #include "similarity/segment.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -31,6 +32,21 @@ bool quick_norms(const Rows& rows, std::size_t first, std::span<double> norms) {
     }
   }
   return norms_from_squares(rows, first, squares, norms);
+}
+
+bool plain_squares(std::size_t dim, std::span<const float> squares, float& longest) noexcept {
+  // Those of shortest_plain and longest_plain.
+  constexpr float shortest = 0x1p-80f;
+  constexpr float furthest = 0x1p80f;
+  // By fours: one chain of maxima would take as long as the products.
+  float most[4] = {};
+  bool plain = dim >= short_dim;
+  for (std::size_t j = 0; j < squares.size(); ++j) {
+    plain = plain & (squares[j] >= shortest) & (squares[j] <= furthest);
+    most[j % 4] = std::max(most[j % 4], squares[j]);
+  }
+  longest = std::max(std::max(most[0], most[1]), std::max(most[2], most[3]));
+  return plain;
 }
 
 bool norms_from_squares(const Rows& rows, std::size_t first, std::span<const float> squares,

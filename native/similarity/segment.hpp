@@ -16,7 +16,8 @@ struct Segment {
   // The row of the whole corpus that is row 0 here.
   std::size_t first = 0;
   // rows.rows lengths. Where they are not known yet, `to_fill` is the same memory: the first scan fills it,
-  // and finds values that are not finite on the way.
+  // and finds values that are not finite on the way. A scan for few queries fills in those of the rows alone
+  // that it hands to its sink.
   std::span<const double> norms;
   std::span<double> to_fill;
   // Of a prepared corpus; empty otherwise.
@@ -31,6 +32,9 @@ inline constexpr std::string_view unnamed_bad_row = "a value is not finite";
 // Lengths good enough for a first pass (relative error (d / 32 + 8) * 2^-24), in one pass over the rows while
 // they are in cache; false when a value is not finite.
 [[nodiscard]] bool quick_norms(const Rows& rows, std::size_t first, std::span<double> norms);
+// Whether such sums alone tell all these lengths, and the rows can be multiplied as they are; `longest` is
+// then the largest of the sums.
+[[nodiscard]] bool plain_squares(std::size_t dim, std::span<const float> squares, float& longest) noexcept;
 // The same from sums of squares that are at hand: floats, summed in 16 lanes.
 [[nodiscard]] bool norms_from_squares(const Rows& rows, std::size_t first, std::span<const float> squares,
                                       std::span<double> norms);

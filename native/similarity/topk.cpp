@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/aligned_buffer.hpp"
 #include "similarity/candidates.hpp"
 #include "similarity/codes.hpp"
 #include "similarity/norms.hpp"
@@ -38,7 +39,12 @@ Status top_k(const Rows& queries, std::span<Segment> segments, std::span<const f
 
 Status top_k(const Rows& queries, const Rows& rows, std::size_t k, std::span<std::int32_t> indices,
              std::span<float> scores, const Options& options) {
-  std::vector<double> norms(rows.rows);
+  // Not cleared: few queries want the lengths of few rows.
+  base::AlignedBuffer<double> lengths;
+  if (!lengths.reserve(rows.rows)) {
+    return Status::fail(Code::out_of_memory, "not enough memory for the rows' lengths");
+  }
+  const std::span<double> norms = lengths.first(rows.rows);
   // The sample costs a tenth of what one query over all rows does: only where codes will be made.
   const bool coded =
       search_pass(options.precision, queries.rows, queries.rows, rows.dim, false) == Pass::int8;

@@ -265,8 +265,9 @@ void halve(const Halve& halve) noexcept {
 // are left alone 0.99 there.
 template <std::size_t Queries>
 [[gnu::noinline]] void few_rows(const Few& few) noexcept {
-  // In floats. On itself: what is in the first-level cache costs no line buffer.
-  const std::size_t ahead = few.two_streams ? 0 : 512;
+  // In floats; on itself is as good as nothing. With more products than loads fewer of these are under way by
+  // themselves.
+  const std::size_t ahead = few.two_streams && Queries < 3 ? 0 : 512;
   for (std::size_t i = 0; i < few.count; ++i) {
     const std::size_t j = row_by_turns(i, few.count, few.two_streams);
     const float* const y = few.rows + j * few.stride;
