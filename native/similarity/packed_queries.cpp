@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <mutex>
+#include <utility>
 #include <vector>
 
 #include "base/huge_pages.hpp"
@@ -25,7 +27,35 @@ std::size_t padded_words(std::size_t dim, std::size_t per_word) noexcept {
   return ((dim + per_word - 1) / per_word + whole - 1) / whole * whole;
 }
 
+// The panels of a search that has ended, for the next one: the system takes as long to clear new pages as the
+// products of forty rows with the queries that fill them.
+class SparePanels {
+ public:
+  [[nodiscard]] base::AlignedBuffer<std::byte> take(std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    return panels_.capacity() < bytes ? base::AlignedBuffer<std::byte>() : std::exchange(panels_, {});
+  }
+  void give(base::AlignedBuffer<std::byte>& panels) noexcept {
+    if (panels.capacity() > most) return;
+    const std::lock_guard lock(mutex_);
+    if (panels_.capacity() < panels.capacity()) std::swap(panels_, panels);
+  }
+
+ private:
+  static constexpr std::size_t most = std::size_t{16} << 20;
+  std::mutex mutex_;
+  base::AlignedBuffer<std::byte> panels_;
+};
+
+// Never destroyed: a search may outlive main.
+SparePanels& spare_panels() {
+  static SparePanels* const spare = new SparePanels;
+  return *spare;
+}
+
 }  // namespace
+
+PackedQueries::~PackedQueries() { spare_panels().give(panels_); }
 
 std::size_t PackedQueries::panels_of(std::size_t group) const noexcept {
   const std::size_t left = count_ - group * width_;
@@ -48,7 +78,9 @@ Status PackedQueries::reserve(const Variant& variant, std::size_t count, std::si
   width_ = variant.group * panel_width;
   const std::size_t padded = (count + panel_width - 1) / panel_width * panel_width;
   std::size_t bytes = 0;
-  if (!base::multiply(padded, words * 4, &bytes) || !panels_.reserve(bytes)) {
+  const bool countable = base::multiply(padded, words * 4, &bytes);
+  if (countable && panels_.capacity() < bytes) panels_ = spare_panels().take(bytes);
+  if (!countable || !panels_.reserve(bytes)) {
     return Status::fail(Code::out_of_memory, "not enough memory to pack the queries: pass fewer at a time");
   }
   base::use_huge_pages(panels_.data(), bytes);

@@ -18,6 +18,11 @@ namespace diptych::similarity {
 // radius.
 class PackedQueries {
  public:
+  PackedQueries() = default;
+  ~PackedQueries();
+  PackedQueries(const PackedQueries&) = delete;
+  PackedQueries& operator=(const PackedQueries&) = delete;
+
   // Rows first .. first + count - 1, whose lengths are in `norms`; packed by options.threads threads.
   struct Source {
     const Rows& rows;
