@@ -160,12 +160,10 @@ void codes(const RowVariant& variant) {
         for (std::size_t j = 0; j < rows; ++j) {
           const CodeStats& stats = got.stats[j];
           CHECK(stats.scale == want.stats[j].scale && stats.error == want.stats[j].error);
-          CHECK(stats.length == want.stats[j].length && stats.towards == want.stats[j].towards);
-          CHECK(stats.sum == want.stats[j].sum);
+          CHECK(stats.sum == want.stats[j].sum && stats.towards == want.stats[j].towards);
           const float* const y = x.data() + 1 + j * stride;
           const double length = std::sqrt(reference().sum_squares(y, d));
           const double factor = !unit ? 1 : length > 0 ? 1 / length : 0;
-          CHECK(std::abs(static_cast<double>(stats.length) - length * factor) <= 1e-5 * length * factor);
           double towards = 0;
           double error = 0;
           double magnitudes = 0;
@@ -184,7 +182,7 @@ void codes(const RowVariant& variant) {
           CHECK(stats.sum == sum);
           CHECK(std::abs(static_cast<double>(stats.towards) - towards) <= 1e-5 * magnitudes);
           CHECK(std::abs(static_cast<double>(stats.error) - std::sqrt(error)) <=
-                1e-3 * std::sqrt(error) + 1e-5 * (static_cast<double>(stats.length) + 1));
+                1e-3 * std::sqrt(error) + 1e-5 * (length * factor + 1));
         }
       }
     }

@@ -177,7 +177,6 @@ struct Pair {
 struct CodeStats {
   float scale;       // the largest |(y - centre)_k| / 127; 0 for a row that is all but zero
   float error;       // |y - centre - code * scale|
-  float length;      // |y|
   float towards;     // y . centre
   std::int32_t sum;  // of the codes
 };

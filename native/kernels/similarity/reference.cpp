@@ -208,7 +208,6 @@ void quantise_row(const Quantise& quantise, std::size_t j) noexcept {
   stats.sum = whole_sum(sum);
   stats.scale = coded ? largest / 127 : 0;
   stats.error = square_root(join_halves(error)) * stats.scale;
-  stats.length = square_root(square) * factor;
   stats.towards = centred ? dot_in_lanes(quantise.centre, y, d) * factor : 0.0f;
   quantise.squares[j] = square;
 }

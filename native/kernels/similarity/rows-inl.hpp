@@ -171,8 +171,7 @@ template <bool Centred>
 [[gnu::always_inline]] inline Coder<Centred> coder_of(const Quantise& quantise, std::size_t j,
                                                       const Extent<Centred>& extent) noexcept {
   const float square = simd::sum(extent.squares);
-  const float length = square_root(square);
-  const float factor = !quantise.unit ? 1.0f : square > 0 ? 1 / length : 0.0f;
+  const float factor = !quantise.unit ? 1.0f : square > 0 ? 1 / square_root(square) : 0.0f;
   simd::F16 most = extent.most;
   if constexpr (Centred) {
     const float* const y = quantise.rows + j * quantise.stride;
@@ -184,9 +183,7 @@ template <bool Centred>
         });
   }
   quantise.squares[j] = square;
-  CodeStats& stats = quantise.stats[j];
-  stats.length = length * factor;
-  stats.towards = Centred ? simd::sum(extent.towards) * factor : 0.0f;
+  quantise.stats[j].towards = Centred ? simd::sum(extent.towards) * factor : 0.0f;
   return {factor, simd::largest(most)};
 }
 
