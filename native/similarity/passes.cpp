@@ -15,8 +15,6 @@ constexpr std::size_t worth_encoding = 5;
 // With tiles codes cost more to make than halves, and their products half as much: the same time at 256
 // queries, measured.
 constexpr std::size_t worth_coding_instead = 320;
-// Few queries wait for memory, and codes that are there are a quarter of it.
-constexpr std::size_t worth_reading_codes = 8;
 
 // Splitting the rows costs as much as tens of queries in fp32 do; so few values leave tiles empty.
 constexpr std::size_t worth_splitting = 48;
@@ -32,7 +30,11 @@ bool int8_is_fast() noexcept {
 // The cheapest way to tell which rows are far from the best.
 Pass sifting_pass(std::size_t queries, std::size_t dim, bool prepared) noexcept {
   if (dim > kernels::similarity::most_int8_dim) return Pass::fp32;
-  if (prepared) return int8_is_fast() || queries <= worth_reading_codes ? Pass::int8 : Pass::fp32;
+  // Codes that are there pay even where their products are those of plain vector instructions (AVX2: 1.2
+  // times as fast as floats), but for so few queries that a tile of them is mostly empty.
+  if (prepared) {
+    return int8_is_fast() || queries > kernels::similarity::most_few_queries ? Pass::int8 : Pass::fp32;
+  }
   if (bf16_is_fast() && queries >= worth_halving && queries < worth_coding_instead) return Pass::bf16;
   return int8_is_fast() && queries >= worth_encoding ? Pass::int8 : Pass::fp32;
 }
