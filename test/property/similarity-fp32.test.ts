@@ -66,20 +66,21 @@ describe(`fp32 of many rows, kernels ${native().cpuInfo().kernels.join(', ')}`, 
   // For few queries only the lengths of rows that may be among the best are found, unless some are extreme (2^160) or rows
   // are short.
   test.each([
-    [1, 200, 40],
-    [3, 200, 40],
-    [4, 512, 4],
-    [2, 200, 160],
-    [4, 100, 40],
-    [5, 100, 40],
-    [33, 100, 40],
-    [64, 100, 40],
-    [319, 100, 40],
-    [320, 100, 40],
-    [1100, 100, 40],
+    [1, 200, 40, 2e-7],
+    [3, 200, 40, 2e-7],
+    [4, 512, 4, 2e-7],
+    [2, 200, 160, 2e-7],
+    [4, 100, 40, 2e-7],
+    [5, 100, 40, 2e-7],
+    [33, 100, 40, 2e-7],
+    [64, 100, 40, 2e-7],
+    [319, 100, 40, 2e-7],
+    [320, 100, 40, 2e-7],
+    // A chain of floats (no VNNI) is further off in one of so many.
+    [1100, 100, 40, 3e-7],
   ])(
-    'topK of %d queries of %d values, lengths over 2^%d, whose rows another pass may have sifted: within 3e-7 of float64, in order',
-    async (n, dim, spread) => {
+    'topK of %d queries of %d values, lengths over 2^%d, whose rows another pass may have sifted: within %d of float64, in order',
+    async (n, dim, spread, most) => {
       const [queries, rows] = [wild(n, dim, 7, spread), wild(700, dim, 8, spread)];
       const dense = await cosineSimilarity(queries, rows, { precision: 'fp32' });
       const best = await topK(queries, rows, 5, { precision: 'fp32', threads: 1 });
@@ -87,9 +88,9 @@ describe(`fp32 of many rows, kernels ${native().cpuInfo().kernels.join(', ')}`, 
       for (let q = 0; q < n; q++) {
         for (let i = 0; i < 5; i++) {
           const [row, score] = [best.indices[q * 5 + i] ?? -1, best.scores[q * 5 + i] ?? NaN];
-          expect(Math.abs(score - cosine(queries, q, rows, row))).toBeLessThan(3e-7);
+          expect(Math.abs(score - cosine(queries, q, rows, row))).toBeLessThan(most);
           expect(Math.abs(score - (dense.data[q * rows.rows + row] ?? NaN))).toBeLessThan(3e-7);
-          expect(Math.abs(score - (exact.scores[q * 5 + i] ?? NaN))).toBeLessThan(3e-7);
+          expect(Math.abs(score - (exact.scores[q * 5 + i] ?? NaN))).toBeLessThan(most);
           if (i > 0) expect(score).toBeLessThanOrEqual(best.scores[q * 5 + i - 1] ?? NaN);
         }
       }

@@ -4,6 +4,7 @@
 #include "kernels/simd/avx512.hpp"
 
 #include "kernels/similarity/body-inl.hpp"
+#include "kernels/similarity/few-inl.hpp"
 #include "kernels/similarity/ops-inl.hpp"
 #include "kernels/similarity/tables.hpp"
 
@@ -52,16 +53,7 @@ template <std::size_t Queries>
 }
 
 void few(const FewCodes& few) noexcept {
-  switch (few.query_count) {
-    case 1:
-      return few_rows<1>(few);
-    case 2:
-      return few_rows<2>(few);
-    case 3:
-      return few_rows<3>(few);
-    default:
-      return few_rows<4>(few);
-  }
+  with_query_count(few.query_count, [&few](auto queries) { few_rows<decltype(queries)::value>(few); });
 }
 
 constexpr Variant with_few(Variant variant) noexcept {

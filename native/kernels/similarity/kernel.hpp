@@ -212,12 +212,6 @@ struct Few {
   // memory, for a CPU that follows them by itself.
   bool two_streams = false;
 };
-// The i-th row to be read.
-[[nodiscard]] constexpr std::size_t row_by_turns(std::size_t i, std::size_t count,
-                                                 bool two_streams) noexcept {
-  const std::size_t half = two_streams ? count / 2 : 0;
-  return i < 2 * half ? i / 2 + i % 2 * half : i;
-}
 
 // Rows to be rounded: each becomes `dim` halves, padded with zeros to whole 16.
 struct Halve {

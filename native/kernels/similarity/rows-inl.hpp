@@ -3,6 +3,7 @@
 
 #include <cstddef>
 
+#include "kernels/similarity/few-inl.hpp"
 #include "kernels/similarity/kernel.hpp"
 
 namespace diptych::kernels::similarity {
@@ -296,16 +297,7 @@ template <std::size_t Queries>
 }
 
 void few(const Few& few) noexcept {
-  switch (few.query_count) {
-    case 1:
-      return few_rows<1>(few);
-    case 2:
-      return few_rows<2>(few);
-    case 3:
-      return few_rows<3>(few);
-    default:
-      return few_rows<4>(few);
-  }
+  with_query_count(few.query_count, [&few](auto queries) { few_rows<decltype(queries)::value>(few); });
 }
 
 // Four rows at a time: four chains hide the latency of each.

@@ -227,13 +227,13 @@ function topK(
         quantity: 'rate',
         ...atLeast(wants.node),
       },
-      { text: 'exact against fp32', of: 'diptych exact', over: 'diptych fp32', quantity: 'rate' },
+      { text: 'exact against fp32', of: 'diptych exact', over: 'diptych fp32', quantity: 'rate', atLeast: 1 },
       {
         text: 'exact on prepared rows against fp32',
         of: 'diptych exact, prepared',
         over: 'diptych fp32',
         quantity: 'rate',
-        atLeast: 1,
+        atLeast: count === 1024 ? gain : 1,
       },
       ...(single
         ? []
