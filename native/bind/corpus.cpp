@@ -128,7 +128,7 @@ Napi::Value describe(const Napi::CallbackInfo& info) {
 Napi::Value top_k(const Napi::CallbackInfo& info) {
   return guarded(info, [&] {
     require_kernels(info.Env());
-    const Args args(info, "corpusTopK", 8);
+    const Args args(info, "corpusTopK", 9);
     const BoundRows queries = rows_argument(args, 0, "queries");
     const Handle corpus = corpus_argument(args, 1);
     std::vector<Napi::Value> pinned{queries.data};
@@ -140,10 +140,12 @@ Napi::Value top_k(const Napi::CallbackInfo& info) {
     args.require(base::multiply(queries.rows.rows, k, &elements), "k", "is too large");
     const auto indices = args.typed<std::int32_t>(4, "indices", elements);
     const auto scores = args.typed<float>(5, "scores", elements);
-    Options options = options_argument(args, 6);
+    const auto progress = args.typed<double>(6, "progress", 1);
+    Options options = options_argument(args, 7);
     args.require(options.metric == corpus->metric(), "options", "must have the corpus' metric");
-    pinned.insert(pinned.end(), {indices.value, scores.value});
-    return start(args, info.Env(), pinned, 7,
+    options.progress = progress.data.data();
+    pinned.insert(pinned.end(), {indices.value, scores.value, progress.value});
+    return start(args, info.Env(), pinned, 8,
                  {std::move(options), [q = queries.rows, corpus, parts = std::move(parts), k,
                                        i = indices.data, s = scores.data](const Options& chosen) {
                     std::vector<Segment> segments = corpus->segments(parts);

@@ -59,7 +59,7 @@ Napi::Value logits(const Napi::CallbackInfo& info) {
 Napi::Value top_k(const Napi::CallbackInfo& info) {
   return guarded(info, [&] {
     require_kernels(info.Env());
-    const Args args(info, "similarityTopK", 7);
+    const Args args(info, "similarityTopK", 8);
     const BoundRows queries = rows_argument(args, 0, "queries");
     const BoundRows rows = rows_argument(args, 1, "rows");
     args.require(queries.rows.dim == rows.rows.dim, "rows", "must have the queries' dim");
@@ -69,8 +69,11 @@ Napi::Value top_k(const Napi::CallbackInfo& info) {
     args.require(base::multiply(queries.rows.rows, k, &elements), "k", "is too large");
     const auto indices = args.typed<std::int32_t>(3, "indices", elements);
     const auto scores = args.typed<float>(4, "scores", elements);
-    return start(args, info.Env(), {queries.data, rows.data, indices.value, scores.value}, 6,
-                 {options_argument(args, 5),
+    const auto progress = args.typed<double>(5, "progress", 1);
+    Options asked = options_argument(args, 6);
+    asked.progress = progress.data.data();
+    return start(args, info.Env(), {queries.data, rows.data, indices.value, scores.value, progress.value}, 7,
+                 {std::move(asked),
                   [q = queries.rows, r = rows.rows, k, i = indices.data, s = scores.data](
                       const Options& options) { return similarity::top_k(q, r, k, i, s, options); }});
   });

@@ -119,8 +119,11 @@ Status QueryBlock::search(Segment& segment) {
     worker.wanted = pass_;
   }
   Status status = for_each_slab(slabs, options_, [&](std::size_t worker, std::size_t slab) {
-    return scan_slab(workers[worker], segment, slab * slab_rows,
-                     std::min(segment.rows.rows, (slab + 1) * slab_rows));
+    const std::size_t from = slab * slab_rows;
+    const std::size_t to = std::min(segment.rows.rows, from + slab_rows);
+    Status scanned = scan_slab(workers[worker], segment, from, to);
+    if (scanned.ok()) options_.advance((to - from) * count_);
+    return scanned;
   });
   if (!status.ok()) return status;
   segment.to_fill = {};

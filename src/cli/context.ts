@@ -14,6 +14,9 @@ export interface Terminal {
   readonly stderr: TerminalStream;
 }
 
+/** Characters of a long result that are written at a time. */
+const PIECE = 1 << 16;
+
 /** Inputs named per kind of notice before they are only counted. */
 const NOTICES_SHOWN = 5;
 
@@ -79,6 +82,24 @@ export class Context {
     write(this.terminal.stdout, `${JSON.stringify(value)}\n`);
   }
 
+  /**
+   * As {@link printJson} of `{ ...head, [name]: [...items] }`, piece by piece: a long list may not fit into one string.
+   */
+  async printJsonList(head: object, name: string, items: Iterable<unknown>): Promise<void> {
+    const stream = this.terminal.stdout;
+    // Without the two brackets at its end.
+    let text = JSON.stringify({ ...head, [name]: [] }).slice(0, -2);
+    let separator = '';
+    for (const item of items) {
+      text += `${separator}${JSON.stringify(item)}`;
+      separator = ',';
+      if (text.length < PIECE) continue;
+      await written(stream, text);
+      text = '';
+    }
+    await written(stream, `${text}]}\n`);
+  }
+
   /** A line for the user beside the result; left out with --quiet. */
   note(text: string): void {
     if (!this.quiet) write(this.terminal.stderr, `${text}\n`);
@@ -127,6 +148,19 @@ export class Context {
 /** Writes unless the reader has gone (see main.ts). */
 function write(stream: Writable, text: string): void {
   if (!stream.destroyed && stream.writable) stream.write(text);
+}
+
+/** The same, and waits until the reader has taken what went before, or has gone. */
+async function written(stream: Writable, text: string): Promise<void> {
+  if (stream.destroyed || !stream.writable || stream.write(text)) return;
+  const events = ['drain', 'close', 'error'] as const;
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      for (const event of events) stream.off(event, done);
+      resolve();
+    };
+    for (const event of events) stream.once(event, done);
+  });
 }
 
 /** Prints an error as one line, with its stack when asked. Returns the exit code. */

@@ -10,7 +10,14 @@ import {
   type EmbeddingSet,
   type SetRows,
 } from '../output/embedding-set.js';
-import type { Match } from '../pipeline/compare.js';
+import {
+  matchesOfRow,
+  saveMatches,
+  type Match,
+  type MatchFormat,
+  type Matches,
+} from '../output/match-file.js';
+import type { OnProgress } from '../similarity/call.js';
 import type { TopKOptions } from '../similarity/topk.js';
 import type { InputItem } from '../input/item.js';
 import { sniffFile } from '../input/sniff.js';
@@ -41,9 +48,13 @@ interface Labelled {
   readonly labels: readonly string[] | null;
 }
 
-/** One side of the comparison, with a name for each row that was embedded now. */
-interface Side extends SetRows, Labelled {
+/** The same with a name for each row that was embedded now. */
+interface Named extends Labelled {
   readonly names: readonly string[] | null;
+}
+
+/** One side of the comparison. */
+interface Side extends SetRows, Named {
   readonly failures: readonly Failure[];
 }
 
@@ -136,6 +147,40 @@ function outFormat(file: string): 'npy' | 'csv' | 'png' {
   });
 }
 
+/** What `--matches` is to be; null where there is no such flag. Throws BAD_OPTION. */
+function matchFile({ flags }: Context): { readonly file: string; readonly format: MatchFormat } | null {
+  const file = flags.string('matches');
+  if (file === null) return null;
+  const input = `--matches ${file}`;
+  if (flags.number('top') === null && flags.number('threshold') === null) {
+    throw new DiptychError('BAD_OPTION', 'needs --top or --threshold, which say what a match is', { input });
+  }
+  const format = (['csv', 'jsonl', 'npy'] as const).find((ending) =>
+    file.toLowerCase().endsWith(`.${ending}`),
+  );
+  if (format !== undefined) return { file, format };
+  throw new DiptychError('BAD_OPTION', 'expected a file that ends in .csv, .jsonl or .npy', { input });
+}
+
+/** Errors of a comparison, under the names of what was given instead of the parameters'. */
+async function named<T>(left: string, right: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    const names = new Map([
+      ['a', left],
+      ['queries', left],
+      ['b', right],
+      ['rows', right],
+    ]);
+    if (!(error instanceof DiptychError)) throw error;
+    const [start = '', parameter = ''] = /^(\w+): /.exec(error.message) ?? [];
+    const input = names.get(parameter);
+    if (input === undefined) throw error;
+    throw new DiptychError(error.code, error.message.slice(start.length), { cause: error, input });
+  }
+}
+
 /** The best rows of a .npy file, which streams past; null where the matrix is wanted, or B is something else. */
 async function compareWithFile(context: Context, left: string, right: string): Promise<ExitCode | null> {
   const { flags } = context;
@@ -148,41 +193,62 @@ async function compareWithFile(context: Context, left: string, right: string): P
   if (file === null || file.rows === 0) return null;
   await using models = new LazyModel(context);
   const a = await openSide(context, left, models);
-  const progress = context.progress('similarity');
-  progress.total(file.rows);
-  const matches = await bestMatchesInFile(a, right, {
-    top,
-    threshold: flags.number('threshold'),
-    ...scoreOptions(context),
-    onProgress: (done) => {
-      progress.update({ done });
-    },
-  });
-  context.endProgress();
-  printMatches(context, a, { rows: file.rows, labels: null }, matches);
+  const options = { top, threshold: flags.number('threshold'), ...scoreOptions(context) };
+  const matches = await withProgress(context, (onProgress) =>
+    named(left, right, bestMatchesInFile(a, right, { ...options, onProgress })),
+  );
+  await tellMatches(context, a, { rows: file.rows, labels: null, names: null }, matches);
   return context.reportFailures(a.failures);
+}
+
+/** Shows how far `work` is, until it ends. */
+async function withProgress<T>(context: Context, work: (onProgress: OnProgress) => Promise<T>): Promise<T> {
+  const progress = context.progress('similarity');
+  try {
+    return await work((done, total) => {
+      progress.total(total);
+      progress.update({ done });
+    });
+  } finally {
+    context.endProgress();
+  }
 }
 
 const rowName = (side: Labelled, row: number): string => side.labels?.[row] ?? String(row);
 
-function printMatches(
-  context: Context,
-  a: Labelled,
-  b: Labelled,
-  matches: readonly (readonly Match[])[],
-): void {
-  if (context.json) {
-    context.printJson({ shape: [a.rows, b.rows], top: matches });
-    return;
+function* rowsOf(matches: Matches): Generator<Match[]> {
+  for (let row = 0; row < matches.rows; row++) yield matchesOfRow(matches, row);
+}
+
+/** Writes the matches where that is asked for, and prints them. */
+async function tellMatches(context: Context, a: Named, b: Named, matches: Matches): Promise<void> {
+  const target = matchFile(context);
+  if (target !== null) {
+    await saveMatches(matches, target.file, target.format, { rows: a.names, columns: b.names });
   }
-  const lines = matches.flatMap((hits, row) =>
-    hits.map(({ index, score: value }, rank) => [
-      rank === 0 ? shorten(rowName(a, row), PRINTED_NAME * 2) : '',
-      String(rank + 1),
-      shorten(rowName(b, index), PRINTED_NAME * 2),
-      score(value),
-    ]),
-  );
+  if (context.json) {
+    await context.printJsonList({ shape: [a.rows, b.rows] }, 'top', rowsOf(matches));
+  } else if (target === null) {
+    printMatches(context, a, b, matches);
+  } else {
+    context.note(`${target.file}: ${String(matches.indices.length)} matches of ${String(a.rows)} rows`);
+  }
+}
+
+function printMatches(context: Context, a: Labelled, b: Labelled, matches: Matches): void {
+  const lines: string[][] = [];
+  let row = 0;
+  for (const hits of rowsOf(matches)) {
+    for (const [rank, { index, score: value }] of hits.entries()) {
+      lines.push([
+        rank === 0 ? shorten(rowName(a, row), PRINTED_NAME * 2) : '',
+        String(rank + 1),
+        shorten(rowName(b, index), PRINTED_NAME * 2),
+        score(value),
+      ]);
+    }
+    row++;
+  }
   context.print(table(['row', 'rank', 'match', 'score'], lines));
 }
 
@@ -216,6 +282,7 @@ async function compare(context: Context, left: string, right: string): Promise<E
   const { flags } = context;
   const out = flags.string('out');
   const format = out === null ? null : outFormat(out);
+  matchFile(context);
   const streamed = await compareWithFile(context, left, right);
   if (streamed !== null) return streamed;
   await using models = new LazyModel(context);
@@ -224,16 +291,20 @@ async function compare(context: Context, left: string, right: string): Promise<E
   const common = scoreOptions(context);
   const [top, threshold] = [flags.number('top'), flags.number('threshold')];
   const wantsMatches = top !== null || threshold !== null;
-  const matches = wantsMatches ? await bestMatches(a, b, { top, threshold, ...common }) : null;
+  const matches = wantsMatches
+    ? await withProgress(context, (onProgress) =>
+        named(left, right, bestMatches(a, b, { top, threshold, ...common, onProgress })),
+      )
+    : null;
   const wantsMatrix = out !== null || (matches === null && !context.json);
-  const matrix = wantsMatrix ? await scoreMatrix(a, b, common) : null;
+  const matrix = wantsMatrix ? await named(left, right, scoreMatrix(a, b, common)) : null;
   if (out !== null && format !== null && matrix !== null) {
     const labels = { rows: a.labels, columns: b.labels };
     await saveMatrix(matrix, out, format, format === 'png' ? labels : { rows: a.names, columns: b.names });
     if (!context.json) context.note(`${out}: ${String(a.rows)} x ${String(b.rows)}`);
   }
   if (matches !== null) {
-    printMatches(context, a, b, matches);
+    await tellMatches(context, a, b, matches);
   } else if (context.json) {
     context.printJson({ shape: [a.rows, b.rows] });
   } else if (matrix !== null && out === null) {
@@ -251,6 +322,7 @@ export function registerSimilarity(program: Command, terminal: Terminal): void {
     .option('--top <k>', 'the k best rows of B for each row of A, instead of the matrix', wholeNumber(1))
     .option('--threshold <t>', 'only scores of at least this', finiteNumber)
     .option('--out <file>', 'write the matrix: .npy, .csv or .png (a heat map)')
+    .option('--matches <file>', 'write what --top or --threshold finds: .csv, .jsonl or .npy (records)')
     .addOption(
       new Option('--precision <how>', 'arithmetic (default: fp32 for the matrix, exact for --top)').choices([
         'exact',
@@ -266,6 +338,7 @@ export function registerSimilarity(program: Command, terminal: Terminal): void {
 Examples:
   $ diptych similarity embedded/img_emb embedded/text_emb
   $ diptych similarity a.npy b.npy --top 10 --json      (b.npy may be larger than memory)
+  $ diptych similarity a.npy b.npy --top 10 --matches matches.csv
   $ diptych similarity photos/ labels.txt --out matrix.png
   $ diptych similarity embedded embedded --threshold 0.95`,
     );

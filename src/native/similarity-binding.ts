@@ -79,13 +79,17 @@ export interface SimilarityBinding {
    * file must not become shorter.
    */
   mapFile(path: string): ArrayBuffer;
-  /** indices, scores: queries.rows * k; 1 <= k <= rows.rows. */
+  /**
+   * indices, scores: queries.rows * k; 1 <= k <= rows.rows. `progress[0]` grows by the scores decided so far, to
+   * queries times rows.
+   */
   similarityTopK(
     queries: NativeRows,
     rows: NativeRows,
     k: number,
     indices: Int32Array,
     scores: Float32Array,
+    progress: Float64Array,
     options: NativeSimilarityOptions,
     cancel: Int32Array | null,
   ): Promise<void>;
@@ -147,6 +151,7 @@ export interface SimilarityBinding {
     k: number,
     indices: Int32Array,
     scores: Float32Array,
+    progress: Float64Array,
     options: NativeSimilarityOptions,
     cancel: Int32Array | null,
   ): Promise<void>;

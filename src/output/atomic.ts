@@ -124,3 +124,27 @@ export async function writeFileAtomic(file: string, content: Uint8Array | string
   }
   await publishAll([target]);
 }
+
+/** Bytes that are gathered before they are written. */
+const WRITE_BYTES = 1 << 20;
+
+/** The same of many small pieces, which never are in memory together. */
+export async function writePiecesAtomic(file: string, pieces: Iterable<Uint8Array | string>): Promise<void> {
+  const target = await AtomicFile.create(file);
+  try {
+    let waiting: Uint8Array[] = [];
+    let bytes = 0;
+    for (const piece of pieces) {
+      waiting.push(typeof piece === 'string' ? Buffer.from(piece) : piece);
+      bytes += piece.length;
+      if (bytes < WRITE_BYTES) continue;
+      await target.append(Buffer.concat(waiting));
+      [waiting, bytes] = [[], 0];
+    }
+    await target.append(Buffer.concat(waiting));
+  } catch (error) {
+    await target.discard();
+    throw error;
+  }
+  await publishAll([target]);
+}

@@ -5,6 +5,9 @@ import { halvesToFloats } from '../session/half.js';
 /** NumPy's own names of the element types that Diptych writes. */
 export type NpyType = '<f4' | '<f2' | '<u2' | '|u1' | '<i4' | '<i8';
 
+/** The fields of a record, in order, without gaps. */
+export type NpyFields = Readonly<Record<string, NpyType>>;
+
 const MAGIC = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59);
 const BYTES: Readonly<Record<string, number>> = {
   f2: 2,
@@ -26,11 +29,17 @@ const MAX_HEADER = 1 << 20;
  * A format 1.0 header as numpy.save writes it: padded with spaces to a multiple of 64 bytes. NumPy leaves room for
  * the first axis to grow to 21 digits; so do we, which keeps the length the same for any number of rows.
  */
-export function npyHeader(type: NpyType, shape: readonly number[]): Uint8Array {
+export function npyHeader(type: NpyType | NpyFields, shape: readonly number[]): Uint8Array {
+  const descr =
+    typeof type === 'string'
+      ? `'${type}'`
+      : `[${Object.entries(type)
+          .map(([name, of]) => `('${name}', '${of}')`)
+          .join(', ')}]`;
   const axes = shape.map(String).join(', ');
   const tuple = shape.length === 1 ? `(${axes},)` : `(${axes})`;
   const growth = ' '.repeat(Math.max(0, 21 - String(shape[0] ?? '').length));
-  const text = `{'descr': '${type}', 'fortran_order': False, 'shape': ${tuple}, }${growth}`;
+  const text = `{'descr': ${descr}, 'fortran_order': False, 'shape': ${tuple}, }${growth}`;
   const length = Math.ceil((10 + text.length + 1) / 64) * 64;
   const header = Buffer.alloc(length, ' ');
   header.set(MAGIC);

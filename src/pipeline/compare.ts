@@ -1,5 +1,7 @@
-import { AtomicFile, publishAll, writeFileAtomic } from '../output/atomic.js';
+import { AtomicFile, publishAll, writeFileAtomic, writePiecesAtomic } from '../output/atomic.js';
+import { csvCell } from '../output/csv.js';
 import { heatMapPng } from '../output/heat-map.js';
+import type { Matches, MatrixNames } from '../output/match-file.js';
 import { npyHeader } from '../output/npy.js';
 import { cosineSimilarity } from '../similarity/cosine.js';
 import { topKFile, type TopKFileOptions } from '../similarity/file.js';
@@ -7,24 +9,22 @@ import { rangeSearch } from '../similarity/range.js';
 import type { Matrix, Rows } from '../similarity/rows.js';
 import { topK, type Hits, type TopKOptions } from '../similarity/topk.js';
 
-/** A row of B that a row of A was matched with. */
-export interface Match {
-  readonly index: number;
-  readonly score: number;
-}
-
 export function scoreMatrix(a: Rows, b: Rows, options: TopKOptions): Promise<Matrix> {
   return cosineSimilarity(a, b, options);
 }
 
-/** Hits as lists, without what is below `least`. */
-function matchesOf(hits: Hits, least: number): Match[][] {
-  return Array.from({ length: hits.rows }, (_, row) =>
-    Array.from({ length: hits.k }, (__, rank) => ({
-      index: hits.indices[row * hits.k + rank] ?? 0,
-      score: hits.scores[row * hits.k + rank] ?? 0,
-    })).filter(({ score }) => score >= least),
-  );
+/** Hits without what is below `least`: they are in order, so each row loses its last ones. */
+function matchesOf({ rows, k, indices, scores }: Hits, least: number): Matches {
+  const starts = new Float64Array(rows + 1);
+  let end = 0;
+  for (let row = 0; row < rows; row++) {
+    for (let at = row * k; at < (row + 1) * k && (scores[at] ?? 0) >= least; at++, end++) {
+      indices[end] = indices[at] ?? 0;
+      scores[end] = scores[at] ?? 0;
+    }
+    starts[row + 1] = end;
+  }
+  return { rows, starts, indices: indices.subarray(0, end), scores: scores.subarray(0, end) };
 }
 
 /** As {@link bestMatches} with `top`, over the rows of a .npy file that need not fit into memory. */
@@ -32,7 +32,7 @@ export async function bestMatchesInFile(
   a: Rows,
   file: string,
   options: TopKFileOptions & { readonly top: number; readonly threshold: number | null },
-): Promise<Match[][]> {
+): Promise<Matches> {
   const { top, threshold, ...rest } = options;
   return matchesOf(await topKFile(a, file, top, rest), threshold ?? -Infinity);
 }
@@ -42,39 +42,27 @@ export async function bestMatches(
   a: Rows,
   b: Rows,
   options: TopKOptions & { readonly top: number | null; readonly threshold: number | null },
-): Promise<Match[][]> {
+): Promise<Matches> {
   const { top, threshold, ...rest } = options;
   const least = threshold ?? -Infinity;
-  if (top !== null) {
-    return matchesOf(await topK(a, b, top, rest), least);
-  }
-  const matches: Match[][] = Array.from({ length: a.rows }, () => []);
-  const pairs = await rangeSearch(a, b, least, rest);
-  pairs.queries.forEach((query, at) => {
-    matches[query]?.push({ index: pairs.rows[at] ?? 0, score: pairs.scores[at] ?? 0 });
-  });
-  return matches;
+  if (top !== null) return matchesOf(await topK(a, b, top, rest), least);
+  const { queries, rows: indices, scores } = await rangeSearch(a, b, least, rest);
+  const starts = new Float64Array(a.rows + 1);
+  for (const query of queries) starts[query + 1] = (starts[query + 1] ?? 0) + 1;
+  for (let row = 0; row < a.rows; row++) starts[row + 1] = (starts[row + 1] ?? 0) + (starts[row] ?? 0);
+  return { rows: a.rows, starts, indices, scores };
 }
 
-export interface MatrixNames {
-  readonly rows: readonly string[] | null;
-  readonly columns: readonly string[] | null;
-}
-
-const csvCell = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-
-function csvText(matrix: Matrix, names: MatrixNames): string {
-  const lines: string[] = [];
+function* csvLines(matrix: Matrix, names: MatrixNames): Generator<string> {
   const named = names.rows !== null || names.columns !== null;
   if (named) {
     const columns = names.columns ?? Array.from({ length: matrix.columns }, (_, column) => String(column));
-    lines.push(['', ...columns].map(csvCell).join(','));
+    yield `${['', ...columns].map(csvCell).join(',')}\n`;
   }
   for (let row = 0; row < matrix.rows; row++) {
     const scores = Array.from(matrix.data.subarray(row * matrix.columns, (row + 1) * matrix.columns), String);
-    lines.push((named ? [csvCell(names.rows?.[row] ?? String(row)), ...scores] : scores).join(','));
+    yield `${(named ? [csvCell(names.rows?.[row] ?? String(row)), ...scores] : scores).join(',')}\n`;
   }
-  return `${lines.join('\n')}\n`;
 }
 
 /** Writes a matrix of scores as .npy (float32), .csv, or a heat map as .png. Throws OUTPUT_FAILED. */
@@ -85,7 +73,7 @@ export async function saveMatrix(
   names: MatrixNames,
 ): Promise<void> {
   if (format === 'csv') {
-    await writeFileAtomic(file, csvText(matrix, names));
+    await writePiecesAtomic(file, csvLines(matrix, names));
   } else if (format === 'png') {
     await writeFileAtomic(file, heatMapPng(matrix, names));
   } else {

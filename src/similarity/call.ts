@@ -1,13 +1,28 @@
 import { errorCodes, throwIfAborted, toDiptychError } from '../errors.js';
 import type { ErrorCode, DiptychError } from '../errors.js';
 
+/** Told of how far a call is: about ten times a second while it runs, and once at its end. */
+export type OnProgress = (done: number, total: number) => void;
+
+/** What a running call counts in `counter[0]`, from 0 to `most`, and whom to tell how much of `total` that is. */
+export interface Watch {
+  readonly counter: Int32Array | Float64Array;
+  readonly most: number;
+  readonly total: number;
+  readonly onProgress: OnProgress | undefined;
+}
+
+const TELL_MS = 100;
+
 /**
  * Runs one call of the addon under an abort signal: its flag is set when the signal fires, the listener is removed
- * when the call ends, and whatever the addon throws comes out as a DiptychError.
+ * when the call ends, and whatever the addon throws comes out as a DiptychError. What `onProgress` throws ends the call
+ * and comes out as it is.
  */
 export async function callNative<T>(
   signal: AbortSignal | undefined,
   call: (cancel: Int32Array) => Promise<T>,
+  watch?: Watch,
 ): Promise<T> {
   throwIfAborted(signal);
   const cancel = new Int32Array(1);
@@ -15,13 +30,46 @@ export async function callNative<T>(
     cancel[0] = 1;
   };
   signal?.addEventListener('abort', stop, { once: true });
+  const watcher = watch?.onProgress === undefined ? null : new Watcher(watch, watch.onProgress, stop);
+  let result: T;
   try {
-    return await call(cancel);
+    result = await call(cancel);
   } catch (thrown) {
     throwIfAborted(signal);
+    watcher?.rethrow();
     throw fromNative(thrown);
   } finally {
+    watcher?.end();
     signal?.removeEventListener('abort', stop);
+  }
+  watcher?.rethrow();
+  return result;
+}
+
+/** Looks at a counter now and then. */
+class Watcher {
+  readonly #timer: NodeJS.Timeout;
+  /** What the caller's function threw: nobody could catch it in a timer. */
+  #thrown: { readonly error: unknown } | null = null;
+
+  constructor({ counter, most, total }: Watch, onProgress: OnProgress, stop: () => void) {
+    this.#timer = setInterval(() => {
+      try {
+        onProgress(Math.floor(((counter[0] ?? 0) / most) * total), total);
+      } catch (error) {
+        this.#thrown = { error };
+        this.end();
+        stop();
+      }
+    }, TELL_MS);
+  }
+
+  end(): void {
+    clearInterval(this.#timer);
+  }
+
+  rethrow(): void {
+    if (this.#thrown !== null) throw this.#thrown.error;
   }
 }
 

@@ -3,8 +3,8 @@ import { open } from 'node:fs/promises';
 import { DiptychError } from '../errors.js';
 import { native } from '../native/load.js';
 import type { NativeRowFile } from '../native/similarity-binding.js';
-import { callNative, fromNative } from './call.js';
-import { checkKeys, resolveOptions } from './options.js';
+import { callNative, fromNative, type OnProgress } from './call.js';
+import { checkKeys, checkProgress, resolveOptions } from './options.js';
 import { checkedRows, checkSameDim, describe } from './rows.js';
 import type { AnyRows } from './rows.js';
 import { allocateHits, checkedK } from './topk.js';
@@ -13,8 +13,8 @@ import type { Hits, TopKOptions } from './topk.js';
 export interface TopKFileOptions extends TopKOptions {
   /** Bytes read at a time; two such blocks are in memory. Default 64 MiB. */
   readonly blockBytes?: number;
-  /** Called about ten times a second, and at the end, with the rows searched so far. */
-  readonly onProgress?: (done: number, total: number) => void;
+  /** The rows searched so far, of all rows. */
+  readonly onProgress?: OnProgress;
 }
 
 type RowFile = Omit<NativeRowFile, 'blockBytes'>;
@@ -34,6 +34,7 @@ export async function topKFile(
 ): Promise<Hits> {
   checkKeys(options, ['metric', 'threads', 'signal', 'precision', 'blockBytes', 'onProgress']);
   const { blockBytes, onProgress, ...rest } = options;
+  checkProgress(onProgress);
   const left = checkedRows(queries, 'queries');
   const wanted = checkedK(k);
   const resolved = resolveOptions(rest, 'exact');
@@ -43,24 +44,22 @@ export async function topKFile(
   const most = Math.min(wanted, file.rows);
   const { indices, scores } = allocateHits(left.rows * most);
   if (indices.length > 0) {
-    const progress = new Int32Array(1);
-    const timer = setInterval(() => onProgress?.(progress[0] ?? 0, file.rows), 100);
-    try {
-      await callNative(options.signal, (cancel) =>
+    const counter = new Int32Array(1);
+    await callNative(
+      options.signal,
+      (cancel) =>
         native().similarityTopKFile(
           left,
           { ...file, blockBytes: block },
           most,
           indices,
           scores,
-          progress,
+          counter,
           resolved,
           cancel,
         ),
-      );
-    } finally {
-      clearInterval(timer);
-    }
+      { counter, most: file.rows, total: file.rows, onProgress },
+    );
   }
   onProgress?.(file.rows, file.rows);
   return { indices, scores, rows: left.rows, k: most };

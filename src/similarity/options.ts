@@ -29,6 +29,14 @@ export function checkKeys(options: object, known: readonly string[]): void {
   }
 }
 
+/** Throws BAD_OPTION unless there is no such function, or it is one. */
+export function checkProgress(onProgress: unknown): void {
+  if (onProgress === undefined || typeof onProgress === 'function') return;
+  throw new DiptychError('BAD_OPTION', `expected a function, got ${describe(onProgress)}`, {
+    input: 'onProgress',
+  });
+}
+
 /** The options as the addon takes them. Throws BAD_OPTION. */
 export function resolveOptions(
   options: SimilarityOptions & { readonly precision?: Precision },

@@ -1,10 +1,10 @@
 import { DiptychError } from '../errors.js';
 import { native } from '../native/load.js';
 import type { NativePairs, NativeRows, NativeSimilarityOptions } from '../native/similarity-binding.js';
-import { callNative } from './call.js';
+import { callNative, type OnProgress } from './call.js';
 import { isCorpus, prepareCorpus } from './corpus.js';
 import type { CorpusState, PreparedCorpus } from './corpus.js';
-import { checkKeys, resolveOptions } from './options.js';
+import { checkKeys, checkProgress, resolveOptions } from './options.js';
 import type { Precision, SimilarityOptions } from './options.js';
 import { checkedRows, checkSameDim, describe } from './rows.js';
 import type { AnyRows } from './rows.js';
@@ -15,6 +15,11 @@ export interface RangeOptions extends SimilarityOptions {
   readonly precision?: Precision;
   /** More pairs than this are an error (BAD_OPTION) instead of a full memory. Default 100 million. */
   readonly limit?: number;
+  /**
+   * How much of the work is done, in queries, after each thousand or so; `total` is their number. Of one set's own
+   * pairs later rows have fewer left to meet, which is counted.
+   */
+  readonly onProgress?: OnProgress;
 }
 
 /** Pairs that reach a threshold: element i of the three arrays belongs together. */
@@ -22,7 +27,7 @@ export type Pairs = NativePairs;
 
 /** Queries that one call of the addon takes. */
 const STEP = 1024;
-const KEYS = ['metric', 'threads', 'signal', 'precision', 'limit'];
+const KEYS = ['metric', 'threads', 'signal', 'precision', 'limit', 'onProgress'];
 
 /**
  * Every (query, row) whose score is at least `threshold`: by query, then score down, then row up. Rejects as `topK`
@@ -68,8 +73,10 @@ async function* search(
     });
   }
   const limit = checkedLimit(options.limit);
-  const { signal, threads } = options;
-  const resolved = resolveOptions(isCorpus(rows) ? { metric: rows.metric, ...options } : options, 'exact');
+  const { onProgress, ...rest } = options;
+  checkProgress(onProgress);
+  const { signal, threads } = rest;
+  const resolved = resolveOptions(isCorpus(rows) ? { metric: rows.metric, ...rest } : rest, 'exact');
   const prepared = isCorpus(rows)
     ? rows
     : await prepareCorpus(rows, {
@@ -80,10 +87,15 @@ async function* search(
   const corpus = prepared.state();
   const checked = sameMetric(resolved, corpus);
   const sources = queries === undefined ? partSizes(corpus) : [{ queries, rows: queries.rows }];
+  const total = sources.reduce((sum, source) => sum + source.rows, 0);
+  let done = 0;
   for (const source of sources) {
     for (let first = 0; first < source.rows; first += STEP) {
       const range = { first, count: Math.min(STEP, source.rows - first), threshold, limit };
       yield await rangeCall(source.queries, corpus, range, checked, signal);
+      done += range.count;
+      const left = 1 - done / total;
+      onProgress?.(queries === undefined ? Math.floor(total * (1 - left * left)) : done, total);
     }
   }
 }

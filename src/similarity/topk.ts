@@ -1,10 +1,10 @@
 import { DiptychError } from '../errors.js';
 import { native } from '../native/load.js';
 import type { NativeSimilarityOptions } from '../native/similarity-binding.js';
-import { callNative } from './call.js';
+import { callNative, type OnProgress } from './call.js';
 import { isCorpus } from './corpus.js';
 import type { CorpusState, PreparedCorpus } from './corpus.js';
-import { checkKeys, resolveOptions } from './options.js';
+import { checkKeys, checkProgress, resolveOptions } from './options.js';
 import type { Precision, SimilarityOptions } from './options.js';
 import { checkedRows, checkSameDim, describe } from './rows.js';
 import type { AnyRows } from './rows.js';
@@ -15,6 +15,8 @@ export interface TopKOptions extends SimilarityOptions {
    * order by that arithmetic's own scores.
    */
   readonly precision?: Precision;
+  /** How much of the work is done, in queries; `total` is their number. */
+  readonly onProgress?: OnProgress;
 }
 
 /** The k best rows of every query, row after row: those of query i start at `i * k`. */
@@ -41,15 +43,18 @@ export async function topK(
   k: number,
   options: TopKOptions = {},
 ): Promise<Hits> {
-  checkKeys(options, ['metric', 'threads', 'signal', 'precision']);
+  checkKeys(options, ['metric', 'threads', 'signal', 'precision', 'onProgress']);
+  const { onProgress, ...rest } = options;
+  checkProgress(onProgress);
   const left = checkedRows(queries, 'queries');
   const right = isCorpus(rows) ? rows.state() : checkedRows(rows, 'rows');
   checkSameDim(left, right, ['queries', 'rows']);
   const most = Math.min(checkedK(k), right.rows);
-  const resolved = resolveOptions(isCorpus(rows) ? { metric: rows.metric, ...options } : options, 'exact');
+  const resolved = resolveOptions(isCorpus(rows) ? { metric: rows.metric, ...rest } : rest, 'exact');
   const { indices, scores } = allocateHits(left.rows * most);
   if (indices.length > 0) {
-    await callNative(options.signal, (cancel) =>
+    const counter = new Float64Array(1);
+    const call = (cancel: Int32Array): Promise<void> =>
       'handle' in right
         ? native().corpusTopK(
             left,
@@ -58,12 +63,15 @@ export async function topK(
             most,
             indices,
             scores,
+            counter,
             sameMetric(resolved, right),
             cancel,
           )
-        : native().similarityTopK(left, right, most, indices, scores, resolved, cancel),
-    );
+        : native().similarityTopK(left, right, most, indices, scores, counter, resolved, cancel);
+    const watch = { counter, most: left.rows * right.rows, total: left.rows, onProgress };
+    await callNative(options.signal, call, watch);
   }
+  onProgress?.(left.rows, left.rows);
   return { indices, scores, rows: left.rows, k: most };
 }
 

@@ -123,12 +123,37 @@ template <class Op>
   return simd::fma(Op::to_float(acc) * row_scale, F16::load(query_scale), row_offset);
 }
 
+// Of a tile that holds hits. Out of line, with sums in memory: in a tile that holds none, all stay in
+// registers.
+template <class Op, int R, int P>
+[[gnu::noinline]] void push_hits(const Block& block, std::size_t row, Filter& filter,
+                                 const Tile<Op, R, P>& tile) noexcept {
+  for (int r = 0; r < R; ++r) {
+    const std::size_t j = row + static_cast<std::size_t>(r);
+    const F16 scale = F16::all(block.row_scale[j]);
+    const F16 offset = F16::all(block.row_offset[j]);
+    for (int p = 0; p < P; ++p) {
+      const std::size_t at = static_cast<std::size_t>(p) * panel_width;
+      const F16 value = value_of<Op>(tile.acc[r][p], scale, block.query_scale + at, offset);
+      std::uint32_t mask = simd::at_least(value, F16::load(filter.thresholds + at));
+      if (mask == 0) continue;
+      alignas(64) float values[panel_width];
+      value.store(values);
+      for (; mask != 0; mask &= mask - 1) {
+        const auto lane = static_cast<std::uint32_t>(__builtin_ctz(mask));
+        filter.hits[filter.count++] = {values[lane], static_cast<std::uint32_t>(j),
+                                       static_cast<std::uint32_t>(at) + lane};
+      }
+    }
+  }
+}
+
 template <class Op, int R, int P>
 [[gnu::always_inline]] inline void filter_tile(const Block& block, std::size_t row, Filter& filter) noexcept {
   Tile<Op, R, P> tile;
   tile.run(block, row, NoLines{});
-  std::uint32_t masks[R][P];
-  std::uint32_t any = 0;
+  // Each query's largest value tells whether any reaches its threshold.
+  F16 largest[P];
 #pragma GCC unroll 24
   for (int r = 0; r < R; ++r) {
     const F16 scale = F16::all(block.row_scale[row + static_cast<std::size_t>(r)]);
@@ -137,29 +162,24 @@ template <class Op, int R, int P>
     for (int p = 0; p < P; ++p) {
       const std::size_t at = static_cast<std::size_t>(p) * panel_width;
       const F16 value = value_of<Op>(tile.acc[r][p], scale, block.query_scale + at, offset);
-      masks[r][p] = simd::at_least(value, F16::load(filter.thresholds + at));
-      any |= masks[r][p];
+      largest[p] = r == 0 ? value : simd::max(value, largest[p]);
     }
+  }
+  std::uint32_t any = 0;
+#pragma GCC unroll 4
+  for (int p = 0; p < P; ++p) {
+    any |=
+        simd::at_least(largest[p], F16::load(filter.thresholds + static_cast<std::size_t>(p) * panel_width));
   }
   if (any == 0) [[likely]]
     return;
+  Tile<Op, R, P> kept;
+#pragma GCC unroll 24
   for (int r = 0; r < R; ++r) {
-    const std::size_t j = row + static_cast<std::size_t>(r);
-    for (int p = 0; p < P; ++p) {
-      std::uint32_t mask = masks[r][p];
-      if (mask == 0) continue;
-      const std::size_t at = static_cast<std::size_t>(p) * panel_width;
-      alignas(64) float values[panel_width];
-      value_of<Op>(tile.acc[r][p], F16::all(block.row_scale[j]), block.query_scale + at,
-                   F16::all(block.row_offset[j]))
-          .store(values);
-      for (; mask != 0; mask &= mask - 1) {
-        const auto lane = static_cast<std::uint32_t>(__builtin_ctz(mask));
-        filter.hits[filter.count++] = {values[lane], static_cast<std::uint32_t>(j),
-                                       static_cast<std::uint32_t>(at) + lane};
-      }
-    }
+#pragma GCC unroll 4
+    for (int p = 0; p < P; ++p) kept.acc[r][p] = tile.acc[r][p];
   }
+  push_hits(block, row, filter, kept);
 }
 
 template <class Op, int R, int P>

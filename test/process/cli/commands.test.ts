@@ -191,6 +191,36 @@ describe('similarity and search', () => {
     const far = (await json(['similarity', a, b, '--threshold', '0.4'])) as { top: { score: number }[][] };
     expect(far.top.flat().every(({ score }) => score >= 0.4)).toBe(true);
 
+    // The same matches as a file: lines, or records of NumPy.
+    const file = (ending: string): string => join(root, `matches.${ending}`);
+    const lines = top.flatMap((hits, row) =>
+      hits.map(({ index, score }, at) => ({ row, rank: at + 1, match: index, score })),
+    );
+    for (const b_ of [b, vectors]) {
+      await json(['similarity', a, b_, '--top', '2', '--matches', file('jsonl')]);
+      const written = readFileSync(file('jsonl'), 'utf8').trim().split('\n');
+      expect(written.map((line) => JSON.parse(line) as unknown)).toEqual(lines);
+    }
+    await json(['similarity', photos, b, '--top', '2', '--matches', file('csv')]);
+    const table = readFileSync(file('csv'), 'utf8').trim().split('\n');
+    expect(table[0]).toBe('row,rank,match,score,row_name,match_name');
+    expect(table[3]).toMatch(/^1,1,0,[\d.]+,.*cat\.jpg,0$/);
+    await json(['similarity', a, b, '--top', '2', '--matches', file('npy')]);
+    const records = readFileSync(file('npy'));
+    expect(records.toString('latin1', 10, 128)).toContain(
+      "[('row', '<i4'), ('rank', '<i4'), ('match', '<i4'),",
+    );
+    expect(records.length).toBe(192 + 12 * 16);
+    expect([0, 4, 8].map((at) => records.readInt32LE(records.length - 16 + at))).toEqual([
+      5,
+      2,
+      top[5]?.[1]?.index,
+    ]);
+    expect(await diptych(['similarity', a, b, '--matches', file('csv')])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--top or --threshold'),
+    });
+
     const hits = (await json(['search', 'a cup of coffee', '--in', a, '--top', '2'])) as Record<
       string,
       unknown
@@ -217,6 +247,34 @@ describe('similarity and search', () => {
     ];
     expect(found).toEqual({ rows: 3, threshold: 0.999, groups: [group], surplus: 1, keep: [0, 1] });
     expect(readFileSync(keepFile, 'utf8')).toBe(`${cat}\n${join(photos, 'coffee.jpg')}\n`);
+  });
+
+  test('a long table has columns; a value that is not finite is told with its file', async () => {
+    const rows = new Float32Array(2400);
+    rows.forEach((_, at) => {
+      rows[at] = Math.sin(at + 1);
+    });
+    const [good, bad] = [join(root, 'good.npy'), join(root, 'bad.npy')];
+    const head = `{'descr': '<f4', 'fortran_order': False, 'shape': (1200, 2), }`;
+    const start = Buffer.from(`\x93NUMPY\x01\x00\x76\x00${head}${' '.repeat(117 - head.length)}\n`, 'latin1');
+    writeFileSync(good, Buffer.concat([start, Buffer.from(rows.buffer)]));
+    const { code, stdout } = await diptych(['similarity', good, good, '--top', '1', '-q']);
+    expect(code).toBe(0);
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines).toHaveLength(1201);
+    expect(lines[0]).toMatch(/^ row {2}rank {2}match {2}score$/);
+    expect(lines[1200]).toMatch(/^1199 {5}1 +\d+ {2}1\.000$/);
+    rows[11] = NaN;
+    writeFileSync(bad, Buffer.concat([start, Buffer.from(rows.buffer)]));
+    for (const given of [
+      [bad, good, '--top', '1'],
+      [good, bad, '--top', '1'],
+      [good, bad, '--threshold', '0.5'],
+      [bad, good],
+    ]) {
+      const { code: failed, stderr } = await diptych(['similarity', ...given]);
+      expect([failed, stderr]).toEqual([2, expect.stringContaining(`${bad}: row 5 holds a NaN`)]);
+    }
   });
 
   test('rows of different length are told as such', async () => {
