@@ -67,6 +67,15 @@ export class Context {
     return this.#progress;
   }
 
+  /** The same for work that tells how much of what it has done. */
+  onProgress(what: string): (done: number, total: number) => void {
+    const progress = this.progress(what);
+    return (done, total) => {
+      progress.total(total);
+      progress.update({ done });
+    };
+  }
+
   endProgress(): void {
     this.#progress?.end();
     this.#progress = null;

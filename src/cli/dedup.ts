@@ -26,17 +26,14 @@ async function dedup(context: Context, source: string): Promise<ExitCode> {
   const rows = await readEmbeddings(set);
   const { duplicateGroups } = await import('../pipeline/duplicates.js');
   const threads = flags.number('threads');
-  const progress = context.progress('dedup');
-  progress.total(rows.rows);
+  const onProgress = context.onProgress('dedup');
+  onProgress(0, rows.rows);
   const groups = await duplicateGroups(rows, threshold, {
     signal: context.signal,
-    onProgress: (done) => {
-      progress.update({ done });
-    },
+    onProgress,
     ...(threads === null ? {} : { threads }),
-  }).finally(() => {
-    context.endProgress();
   });
+  context.endProgress();
   // Of every group its first row stays, and so does every row that is in none.
   const surplusRows = new Set(groups.flatMap((group) => group.slice(1)));
   const keep = Array.from({ length: set.rows }, (_, row) => row).filter((row) => !surplusRows.has(row));

@@ -13,14 +13,10 @@ async function run(context: Context, source: string): Promise<ExitCode> {
   const kind = flags.choice('kind', 'clip', 'siglip');
   const folder = flags.string('gradients');
   const start = performance.now();
-  const progress = context.progress('loss');
   const options = {
     gradients: folder !== null,
     signal: context.signal,
-    onProgress: (done: number, total: number) => {
-      progress.total(total);
-      progress.update({ done });
-    },
+    onProgress: context.onProgress('loss'),
   };
   const found =
     kind === 'clip'

@@ -7,15 +7,11 @@ import { runCommand, type ExitCode } from './run.js';
 async function merge(context: Context, folders: readonly string[]): Promise<ExitCode> {
   const { flags } = context;
   const folder = flags.string('out') ?? '';
-  const progress = context.progress('merge');
   const state = await mergeRuns(folders, {
     folder,
     overwrite: flags.boolean('overwrite'),
     signal: context.signal,
-    onPart: (done, total) => {
-      progress.total(total);
-      progress.update({ done });
-    },
+    onPart: context.onProgress('merge'),
   });
   context.endProgress();
   const { counts, dim, parts } = state;

@@ -128,7 +128,7 @@ async function run(context: Context): Promise<ExitCode> {
     }
     return 0;
   }
-  const progress = context.progress('probe');
+  const onProgress = context.onProgress('probe');
   let sweep: Awaited<ReturnType<typeof sweepProbe>> | null = null;
   if (flags.boolean('sweep')) {
     const given = await optional(context, 'validation', 'validationLabels');
@@ -139,10 +139,7 @@ async function run(context: Context): Promise<ExitCode> {
     const parts = given === null ? splitOff(all, take) : { train: all, held: given };
     sweep = await sweepProbe(parts.train, parts.held, {
       signal: context.signal,
-      onProgress: (done, total) => {
-        progress.total(total);
-        progress.update({ done });
-      },
+      onProgress,
     });
   }
   const c = sweep?.c ?? flags.number('c') ?? 0.316;

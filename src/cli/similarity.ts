@@ -17,7 +17,6 @@ import {
   type MatchFormat,
   type Matches,
 } from '../output/match-file.js';
-import type { OnProgress } from '../similarity/call.js';
 import type { TopKOptions } from '../similarity/topk.js';
 import type { InputItem } from '../input/item.js';
 import { sniffFile } from '../input/sniff.js';
@@ -139,27 +138,35 @@ async function labelsOf(set: EmbeddingSet): Promise<readonly string[] | null> {
   });
 }
 
-function outFormat(file: string): 'npy' | 'csv' | 'png' {
-  const ending = /\.(npy|csv|png)$/i.exec(file)?.[1]?.toLowerCase();
-  if (ending === 'npy' || ending === 'csv' || ending === 'png') return ending;
-  throw new DiptychError('BAD_OPTION', 'expected a file that ends in .npy, .csv or .png', {
-    input: `--out ${file}`,
-  });
+/** Which of the endings a flag's file has. Throws BAD_OPTION. */
+function endingOf<T extends string>(flag: string, file: string, ...known: readonly T[]): T {
+  const found = known.find((ending) => file.toLowerCase().endsWith(`.${ending}`));
+  if (found !== undefined) return found;
+  const [last = '', ...others] = known.map((ending) => `.${ending}`).reverse();
+  throw new DiptychError(
+    'BAD_OPTION',
+    `expected a file that ends in ${others.reverse().join(', ')} or ${last}`,
+    {
+      input: `${flag} ${file}`,
+    },
+  );
+}
+
+interface MatchFile {
+  readonly file: string;
+  readonly format: MatchFormat;
 }
 
 /** What `--matches` is to be; null where there is no such flag. Throws BAD_OPTION. */
-function matchFile({ flags }: Context): { readonly file: string; readonly format: MatchFormat } | null {
+function matchFile({ flags }: Context): MatchFile | null {
   const file = flags.string('matches');
   if (file === null) return null;
-  const input = `--matches ${file}`;
-  if (flags.number('top') === null && flags.number('threshold') === null) {
-    throw new DiptychError('BAD_OPTION', 'needs --top or --threshold, which say what a match is', { input });
+  if (flags.number('top') !== null || flags.number('threshold') !== null) {
+    return { file, format: endingOf('--matches', file, 'csv', 'jsonl', 'npy') };
   }
-  const format = (['csv', 'jsonl', 'npy'] as const).find((ending) =>
-    file.toLowerCase().endsWith(`.${ending}`),
-  );
-  if (format !== undefined) return { file, format };
-  throw new DiptychError('BAD_OPTION', 'expected a file that ends in .csv, .jsonl or .npy', { input });
+  throw new DiptychError('BAD_OPTION', 'needs --top or --threshold, which say what a match is', {
+    input: `--matches ${file}`,
+  });
 }
 
 /** Errors of a comparison, under the names of what was given instead of the parameters'. */
@@ -182,7 +189,12 @@ async function named<T>(left: string, right: string, work: Promise<T>): Promise<
 }
 
 /** The best rows of a .npy file, which streams past; null where the matrix is wanted, or B is something else. */
-async function compareWithFile(context: Context, left: string, right: string): Promise<ExitCode | null> {
+async function compareWithFile(
+  context: Context,
+  left: string,
+  right: string,
+  target: MatchFile | null,
+): Promise<ExitCode | null> {
   const { flags } = context;
   const top = flags.number('top');
   if (top === null || flags.string('out') !== null || !(await isNpyFile(right))) return null;
@@ -194,24 +206,11 @@ async function compareWithFile(context: Context, left: string, right: string): P
   await using models = new LazyModel(context);
   const a = await openSide(context, left, models);
   const options = { top, threshold: flags.number('threshold'), ...scoreOptions(context) };
-  const matches = await withProgress(context, (onProgress) =>
-    named(left, right, bestMatchesInFile(a, right, { ...options, onProgress })),
-  );
-  await tellMatches(context, a, { rows: file.rows, labels: null, names: null }, matches);
+  const onProgress = context.onProgress('similarity');
+  const matches = await named(left, right, bestMatchesInFile(a, right, { ...options, onProgress }));
+  context.endProgress();
+  await tellMatches(context, a, { rows: file.rows, labels: null, names: null }, matches, target);
   return context.reportFailures(a.failures);
-}
-
-/** Shows how far `work` is, until it ends. */
-async function withProgress<T>(context: Context, work: (onProgress: OnProgress) => Promise<T>): Promise<T> {
-  const progress = context.progress('similarity');
-  try {
-    return await work((done, total) => {
-      progress.total(total);
-      progress.update({ done });
-    });
-  } finally {
-    context.endProgress();
-  }
 }
 
 const rowName = (side: Labelled, row: number): string => side.labels?.[row] ?? String(row);
@@ -221,8 +220,13 @@ function* rowsOf(matches: Matches): Generator<Match[]> {
 }
 
 /** Writes the matches where that is asked for, and prints them. */
-async function tellMatches(context: Context, a: Named, b: Named, matches: Matches): Promise<void> {
-  const target = matchFile(context);
+async function tellMatches(
+  context: Context,
+  a: Named,
+  b: Named,
+  matches: Matches,
+  target: MatchFile | null,
+): Promise<void> {
   if (target !== null) {
     await saveMatches(matches, target.file, target.format, { rows: a.names, columns: b.names });
   }
@@ -281,9 +285,9 @@ function printMatrix(context: Context, a: Labelled, b: Labelled, data: Float32Ar
 async function compare(context: Context, left: string, right: string): Promise<ExitCode> {
   const { flags } = context;
   const out = flags.string('out');
-  const format = out === null ? null : outFormat(out);
-  matchFile(context);
-  const streamed = await compareWithFile(context, left, right);
+  const format = out === null ? null : endingOf('--out', out, 'npy', 'csv', 'png');
+  const target = matchFile(context);
+  const streamed = await compareWithFile(context, left, right, target);
   if (streamed !== null) return streamed;
   await using models = new LazyModel(context);
   const [a, b] = [await openSide(context, left, models), await openSide(context, right, models)];
@@ -291,11 +295,10 @@ async function compare(context: Context, left: string, right: string): Promise<E
   const common = scoreOptions(context);
   const [top, threshold] = [flags.number('top'), flags.number('threshold')];
   const wantsMatches = top !== null || threshold !== null;
-  const matches = wantsMatches
-    ? await withProgress(context, (onProgress) =>
-        named(left, right, bestMatches(a, b, { top, threshold, ...common, onProgress })),
-      )
-    : null;
+  const find = (): Promise<Matches> =>
+    bestMatches(a, b, { top, threshold, ...common, onProgress: context.onProgress('similarity') });
+  const matches = wantsMatches ? await named(left, right, find()) : null;
+  context.endProgress();
   const wantsMatrix = out !== null || (matches === null && !context.json);
   const matrix = wantsMatrix ? await named(left, right, scoreMatrix(a, b, common)) : null;
   if (out !== null && format !== null && matrix !== null) {
@@ -304,7 +307,7 @@ async function compare(context: Context, left: string, right: string): Promise<E
     if (!context.json) context.note(`${out}: ${String(a.rows)} x ${String(b.rows)}`);
   }
   if (matches !== null) {
-    await tellMatches(context, a, b, matches);
+    await tellMatches(context, a, b, matches, target);
   } else if (context.json) {
     context.printJson({ shape: [a.rows, b.rows] });
   } else if (matrix !== null && out === null) {

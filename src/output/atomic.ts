@@ -115,33 +115,30 @@ export async function publishAll(files: readonly AtomicFile[]): Promise<void> {
 
 /** Writes a whole file, or leaves what was there before. Throws OUTPUT_FAILED. */
 export async function writeFileAtomic(file: string, content: Uint8Array | string): Promise<void> {
-  const target = await AtomicFile.create(file);
-  try {
-    await target.append(typeof content === 'string' ? Buffer.from(content) : content);
-  } catch (error) {
-    await target.discard();
-    throw error;
-  }
-  await publishAll([target]);
+  await writePiecesAtomic(file, [content]);
 }
 
-/** Bytes that are gathered before they are written. */
+/** Bytes that small pieces are gathered to before they are written. */
 const WRITE_BYTES = 1 << 20;
 
-/** The same of many small pieces, which never are in memory together. */
+/** The same of many pieces, which never are in memory together; a large one is written as it is. */
 export async function writePiecesAtomic(file: string, pieces: Iterable<Uint8Array | string>): Promise<void> {
   const target = await AtomicFile.create(file);
+  let waiting: Uint8Array[] = [];
+  let bytes = 0;
+  const flush = async (): Promise<void> => {
+    const [only, ...more] = waiting;
+    if (only !== undefined) await target.append(more.length === 0 ? only : Buffer.concat(waiting));
+    [waiting, bytes] = [[], 0];
+  };
   try {
-    let waiting: Uint8Array[] = [];
-    let bytes = 0;
-    for (const piece of pieces) {
-      waiting.push(typeof piece === 'string' ? Buffer.from(piece) : piece);
+    for (const given of pieces) {
+      const piece = typeof given === 'string' ? Buffer.from(given) : given;
+      if (bytes + piece.length > WRITE_BYTES) await flush();
+      waiting.push(piece);
       bytes += piece.length;
-      if (bytes < WRITE_BYTES) continue;
-      await target.append(Buffer.concat(waiting));
-      [waiting, bytes] = [[], 0];
     }
-    await target.append(Buffer.concat(waiting));
+    await flush();
   } catch (error) {
     await target.discard();
     throw error;

@@ -1,4 +1,4 @@
-import { AtomicFile, publishAll, writeFileAtomic, writePiecesAtomic } from '../output/atomic.js';
+import { writeFileAtomic, writePiecesAtomic } from '../output/atomic.js';
 import { csvCell } from '../output/csv.js';
 import { heatMapPng } from '../output/heat-map.js';
 import type { Matches, MatrixNames } from '../output/match-file.js';
@@ -77,10 +77,10 @@ export async function saveMatrix(
   } else if (format === 'png') {
     await writeFileAtomic(file, heatMapPng(matrix, names));
   } else {
-    const target = await AtomicFile.create(file);
-    await target.append(npyHeader('<f4', [matrix.rows, matrix.columns]));
     const { buffer, byteOffset, byteLength } = matrix.data;
-    await target.append(new Uint8Array(buffer, byteOffset, byteLength));
-    await publishAll([target]);
+    await writePiecesAtomic(file, [
+      npyHeader('<f4', [matrix.rows, matrix.columns]),
+      new Uint8Array(buffer, byteOffset, byteLength),
+    ]);
   }
 }
