@@ -14,6 +14,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   diptych::bind::export_preload(env, exports);
   diptych::bind::export_limits(env, exports);
   diptych::bind::export_similarity(env, exports);
+  diptych::bind::export_block_search(env, exports);
   diptych::bind::export_corpus(env, exports);
   diptych::bind::export_map_file(env, exports);
   diptych::bind::export_lock_folder(env, exports);

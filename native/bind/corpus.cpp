@@ -154,20 +154,23 @@ Napi::Value top_k(const Napi::CallbackInfo& info) {
   });
 }
 
-// The pairs as three arrays of one length.
+// The pairs as four arrays of one length.
 Napi::Value arrays_of(Napi::Env env, const std::vector<similarity::ScoredPair>& pairs) {
   auto queries = Napi::Int32Array::New(env, pairs.size());
   auto rows = Napi::Int32Array::New(env, pairs.size());
   auto scores = Napi::Float32Array::New(env, pairs.size());
+  auto keys = Napi::Float64Array::New(env, pairs.size());
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     queries.Data()[i] = pairs[i].query;
     rows.Data()[i] = pairs[i].row;
     scores.Data()[i] = pairs[i].score;
+    keys.Data()[i] = pairs[i].key;
   }
   const Napi::Object result = Napi::Object::New(env);
   result.Set("queries", queries);
   result.Set("rows", rows);
   result.Set("scores", scores);
+  result.Set("keys", keys);
   return result;
 }
 

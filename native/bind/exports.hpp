@@ -10,6 +10,7 @@ void export_preprocess(Napi::Env env, Napi::Object exports);
 void export_preload(Napi::Env env, Napi::Object exports);
 void export_limits(Napi::Env env, Napi::Object exports);
 void export_similarity(Napi::Env env, Napi::Object exports);
+void export_block_search(Napi::Env env, Napi::Object exports);
 void export_corpus(Napi::Env env, Napi::Object exports);
 void export_map_file(Napi::Env env, Napi::Object exports);
 void export_lock_folder(Napi::Env env, Napi::Object exports);

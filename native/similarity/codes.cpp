@@ -141,10 +141,9 @@ std::vector<float> centre_of(const Rows& rows, Metric metric) {
   double squares = 0;
   double largest = 0;
   std::vector<float> scratch(rows.dim);
-  const std::size_t samples = std::min<std::size_t>(rows.rows, 256);
+  const std::size_t samples = std::min(rows.rows, centre_rows);
   for (std::size_t i = 0; i < samples; ++i) {
-    const std::size_t row = i * rows.rows / samples;
-    const float* const y = rows.floats(row, scratch.data());
+    const float* const y = rows.floats(centre_row(i, rows.rows), scratch.data());
     const double square = active_rows().sum_squares(y, rows.dim);
     if (!std::isfinite(square)) continue;  // found and named when its chunk is read
     const double factor = factor_of(std::sqrt(square), metric);

@@ -1,6 +1,7 @@
 // Rows as int8 codes, for the int8 pass: of a chunk on its way, or of a whole prepared corpus.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -72,9 +73,13 @@ void describe_codes(const Rows& rows, std::size_t first, std::span<const double>
 // (any length will do for cosines).
 [[nodiscard]] bool codable(std::size_t dim, std::span<const double> norms, Metric metric) noexcept;
 
-// A point near the middle of the rows, from at most 256 of them spread evenly: any point is right, a good
-// one makes the codes' errors small. Unit rows for cosine. The origin where that is about as good, since it
-// costs less.
+// A point near the middle of the rows, from at most centre_rows of them: any point is right, a good one makes
+// the codes' errors small. Unit rows for cosine. The origin where that is about as good, since it costs less.
+inline constexpr std::size_t centre_rows = 256;
+// Row number i of those: they are spread evenly.
+[[nodiscard]] constexpr std::size_t centre_row(std::size_t i, std::size_t rows) noexcept {
+  return i * rows / std::min(rows, centre_rows);
+}
 [[nodiscard]] std::vector<float> centre_of(const Rows& rows, Metric metric);
 
 }  // namespace diptych::similarity

@@ -15,10 +15,8 @@
 
 #include "base/aligned_buffer.hpp"
 #include "base/thread_pool.hpp"
+#include "similarity/block_search.hpp"
 #include "similarity/codes.hpp"
-#include "similarity/norms.hpp"
-#include "similarity/query_block.hpp"
-#include "similarity/topk.hpp"
 
 namespace diptych::similarity {
 
@@ -76,50 +74,19 @@ class Reader {
   int descriptor_;
 };
 
-// All queries, in ranges, on their way through the file.
-class FileSearch {
- public:
-  FileSearch(const Rows& queries, std::size_t k, const Options& options)
-      : queries_(queries), k_(k), options_(options), query_norms_(queries.rows) {}
-
-  Status start(const Rows& first_block) {
-    if (Status status = row_norms(queries_, "queries", query_norms_, options_); !status.ok()) return status;
-    centre_ = centre_of(first_block, options_.metric);
-    const std::size_t step = queries_per_block(k_, options_);
-    for (std::size_t first = 0; first < queries_.rows; first += step) {
-      blocks_.push_back(std::make_unique<QueryBlock>(queries_, first, std::min(step, queries_.rows - first),
-                                                     query_norms_, centre_, k_, options_));
-    }
-    return Status::good();
-  }
-
-  Status search(const Rows& rows, std::size_t first) {
-    norms_.resize(rows.rows);
-    Segment segment{rows, first, norms_, norms_, {}};
-    for (const auto& block : blocks_) {
-      Status status = block->search(segment);
-      if (!status.ok()) return named_bad_row(std::move(status), rows, "rows", options_, first);
-    }
-    return Status::good();
-  }
-
-  void finish(std::span<std::int32_t> indices, std::span<float> scores) {
-    const std::size_t step = queries_per_block(k_, options_);
-    for (std::size_t i = 0; i < blocks_.size(); ++i) {
-      const std::size_t count = std::min(step, queries_.rows - i * step) * k_;
-      blocks_[i]->finish(indices.subspan(i * step * k_, count), scores.subspan(i * step * k_, count));
+// As many rows as a centre is made of, from all over the file: those that centre_of takes in memory.
+Status read_sample(const Reader& reader, const RowFile& file, std::vector<std::byte>& bytes, Rows& sample) {
+  const std::size_t count = std::min(file.rows, centre_rows);
+  const std::size_t stride = file.dim * element_size(file.type);
+  bytes.resize(count * stride);
+  sample = {bytes.data(), file.type, count, file.dim};
+  for (std::size_t i = 0; i < count; ++i) {
+    if (Status status = reader.read(centre_row(i, file.rows), 1, bytes.data() + i * stride); !status.ok()) {
+      return status;
     }
   }
-
- private:
-  const Rows& queries_;
-  std::size_t k_;
-  const Options& options_;
-  std::vector<double> query_norms_;
-  std::vector<double> norms_;
-  std::vector<float> centre_;
-  std::vector<std::unique_ptr<QueryBlock>> blocks_;
-};
+  return Status::good();
+}
 
 }  // namespace
 
@@ -138,11 +105,12 @@ Status top_k_file(const Rows& queries, const RowFile& file, std::size_t k, std::
     }
   }
   const auto rows_at = [&](std::size_t first) { return std::min(step, file.rows - first); };
+  std::vector<std::byte> sampled;
+  Rows sample;
+  if (Status status = read_sample(reader, file, sampled, sample); !status.ok()) return status;
+  std::unique_ptr<BlockSearch> search;
+  if (Status status = BlockSearch::start(queries, sample, k, options, search); !status.ok()) return status;
   if (Status status = reader.read(0, rows_at(0), buffers[0].data()); !status.ok()) return status;
-  FileSearch search(queries, k, options);
-  if (Status status = search.start({buffers[0].data(), file.type, rows_at(0), file.dim}); !status.ok()) {
-    return status;
-  }
   std::size_t current = 0;
   for (std::size_t first = 0; first < file.rows; first += step, current = 1 - current) {
     const std::size_t next = first + step;
@@ -150,7 +118,7 @@ Status top_k_file(const Rows& queries, const RowFile& file, std::size_t k, std::
     base::ThreadPool::shared().for_each(next < file.rows ? 2 : 1, 2, [&](std::size_t task) {
       try {
         if (task == 0) {
-          done[0] = search.search({buffers[current].data(), file.type, rows_at(first), file.dim}, first);
+          done[0] = search->search({buffers[current].data(), file.type, rows_at(first), file.dim}, options);
         } else {
           done[1] = reader.read(next, rows_at(next), buffers[1 - current].data());
         }
@@ -165,8 +133,7 @@ Status top_k_file(const Rows& queries, const RowFile& file, std::size_t k, std::
     std::atomic_ref<std::int32_t>(*progress).store(static_cast<std::int32_t>(first + rows_at(first)),
                                                    std::memory_order_relaxed);
   }
-  search.finish(indices, scores);
-  return Status::good();
+  return search->finish(indices, scores);
 }
 
 }  // namespace diptych::similarity

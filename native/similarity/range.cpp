@@ -80,8 +80,10 @@ struct Worker {
 
   void keep(std::size_t row, std::size_t at, double score) {
     if (shared->found.fetch_add(1, std::memory_order_relaxed) >= shared->query.limit) return;
+    const float shown = static_cast<float>(score) + 0.0f;
     pairs.push_back({static_cast<std::int32_t>(shared->query.base + shared->query.first + at),
-                     static_cast<std::int32_t>(row), static_cast<float>(score) + 0.0f});
+                     static_cast<std::int32_t>(row), shown,
+                     shared->exact() ? order_key(score, shared->options.metric) : shown});
   }
 };
 
@@ -135,8 +137,12 @@ Status range_search(const RangeQuery& query, std::span<Segment> segments, std::s
   out.clear();
   for (const Worker& worker : workers) out.insert(out.end(), worker.pairs.begin(), worker.pairs.end());
   std::ranges::sort(out, [](const ScoredPair& a, const ScoredPair& b) {
-    return std::tuple(a.query, -a.score, a.row) < std::tuple(b.query, -b.score, b.row);
+    return std::tuple(a.query, -a.key, a.row) < std::tuple(b.query, -b.key, b.row);
   });
+  // Scores that count as equal may round to neighbouring floats: what is shown must not rise again.
+  for (std::size_t i = 1; i < out.size(); ++i) {
+    if (out[i].query == out[i - 1].query) out[i].score = std::min(out[i].score, out[i - 1].score);
+  }
   return Status::good();
 }
 

@@ -17,6 +17,9 @@ struct ScoredPair {
   std::int32_t query;
   std::int32_t row;
   float score;
+  // What orders the pairs of a query: of `exact` the key of the true score (exact.hpp), which two floats may
+  // hide.
+  double key;
 };
 
 struct RangeQuery {
@@ -33,8 +36,8 @@ struct RangeQuery {
   std::size_t limit;
 };
 
-// All pairs whose score is at least the threshold; exact: whose true score is. Sorted by query, then score
-// down, then row up. Segments must have known lengths.
+// All pairs whose score is at least the threshold; exact: whose true score is. Sorted by query, then key
+// down, then row up; scores do not rise within a query. Segments must have known lengths.
 [[nodiscard]] base::Status range_search(const RangeQuery& query, std::span<Segment> segments,
                                         std::span<const float> centre, const Options& options,
                                         std::vector<ScoredPair>& out);

@@ -1,7 +1,7 @@
 import { Option, type Command, type OptionValues } from 'commander';
 import { DiptychError } from '../errors.js';
 import { writeFileAtomic } from '../output/atomic.js';
-import { openEmbeddings, readEmbeddings, readMetadata, type EmbeddingSet } from '../output/embedding-set.js';
+import { openEmbeddings, readMetadata, type EmbeddingSet } from '../output/embedding-set.js';
 import type { Context, Terminal } from './context.js';
 import { addOutputFlags, finiteNumber, wholeNumber } from './flags.js';
 import { runCommand, type ExitCode } from './run.js';
@@ -23,8 +23,11 @@ async function dedup(context: Context, source: string): Promise<ExitCode> {
   const threshold = flags.number('threshold');
   if (threshold === null) throw new DiptychError('BAD_OPTION', 'expected a number', { input: '--threshold' });
   const set = await openEmbeddings(source, flags.oneOf('against', 'image', 'text'));
-  const rows = await readEmbeddings(set);
-  const { duplicateGroups } = await import('../pipeline/duplicates.js');
+  const [{ duplicateGroups }, { openRows }] = await Promise.all([
+    import('../pipeline/duplicates.js'),
+    import('../pipeline/row-source.js'),
+  ]);
+  const rows = await openRows(set);
   const threads = flags.number('threads');
   const onProgress = context.onProgress('dedup');
   onProgress(0, rows.rows);

@@ -64,7 +64,9 @@ async function search(context: Context, query: string): Promise<ExitCode> {
     precision: flags.choice('precision', 'exact', 'fp32', 'bf16', 'int8'),
     threads: model.options.threads,
     signal: context.signal,
+    onProgress: context.onProgress('search'),
   });
+  context.endProgress();
   const metadata = await readMetadata(
     set,
     hits.map(({ row }) => row),

@@ -3,13 +3,7 @@ import { Option, type Command, type OptionValues } from 'commander';
 import { DiptychError } from '../errors.js';
 import type { Model } from '../engine.js';
 import type { Failure } from '../pipeline/types.js';
-import {
-  openEmbeddings,
-  readEmbeddings,
-  readMetadata,
-  type EmbeddingSet,
-  type SetRows,
-} from '../output/embedding-set.js';
+import { openEmbeddings, readMetadata, type EmbeddingSet } from '../output/embedding-set.js';
 import {
   matchesOfRow,
   saveMatches,
@@ -17,6 +11,7 @@ import {
   type MatchFormat,
   type Matches,
 } from '../output/match-file.js';
+import type { RowSource } from '../pipeline/row-source.js';
 import type { TopKOptions } from '../similarity/topk.js';
 import type { InputItem } from '../input/item.js';
 import { sniffFile } from '../input/sniff.js';
@@ -53,7 +48,7 @@ interface Named extends Labelled {
 }
 
 /** One side of the comparison. */
-interface Side extends SetRows, Named {
+interface Side extends RowSource, Named {
   readonly failures: readonly Failure[];
 }
 
@@ -70,11 +65,6 @@ async function isEmbeddings(given: string): Promise<boolean> {
       throw error;
     },
   );
-}
-
-async function isNpyFile(given: string): Promise<boolean> {
-  const found = await stat(given).catch(() => null);
-  return found?.isFile() === true && (await sniffFile(given)) === 'npy';
 }
 
 /** Lends the model to those who need it: comparing two files on disk needs none. */
@@ -106,9 +96,10 @@ class LazyModel implements AsyncDisposable {
 }
 
 async function openSide(context: Context, given: string, models: LazyModel): Promise<Side> {
+  const { openRows, rowsInMemory } = await import('../pipeline/row-source.js');
   if (await isEmbeddings(given)) {
     const set = await openEmbeddings(given);
-    return { ...(await readEmbeddings(set)), names: null, labels: await labelsOf(set), failures: [] };
+    return { ...(await openRows(set)), names: null, labels: await labelsOf(set), failures: [] };
   }
   const { embedItems, joinEmbeddings } = await import('../pipeline/embed-list.js');
   const items: InputItem[] = [];
@@ -122,7 +113,8 @@ async function openSide(context: Context, given: string, models: LazyModel): Pro
       ? new DiptychError('BAD_INPUT', 'there is nothing in it to embed', { input: given })
       : new DiptychError(failure.code, failure.message, { input: failure.input });
   }
-  return { ...embedded, labels: embedded.names };
+  const { names, failures } = embedded;
+  return { ...rowsInMemory(embedded), names, labels: names, failures };
 }
 
 /** Image paths or texts of a small set's rows, from its metadata. */
@@ -188,31 +180,6 @@ async function named<T>(left: string, right: string, work: Promise<T>): Promise<
   }
 }
 
-/** The best rows of a .npy file, which streams past; null where the matrix is wanted, or B is something else. */
-async function compareWithFile(
-  context: Context,
-  left: string,
-  right: string,
-  target: MatchFile | null,
-): Promise<ExitCode | null> {
-  const { flags } = context;
-  const top = flags.number('top');
-  if (top === null || flags.string('out') !== null || !(await isNpyFile(right))) return null;
-  const { bestMatchesInFile } = await import('../pipeline/compare.js');
-  const { npyRows } = await import('../similarity/file.js');
-  // Other element types are converted, which needs memory: the general way.
-  const file = await npyRows(right).catch(() => null);
-  if (file === null || file.rows === 0) return null;
-  await using models = new LazyModel(context);
-  const a = await openSide(context, left, models);
-  const options = { top, threshold: flags.number('threshold'), ...scoreOptions(context) };
-  const onProgress = context.onProgress('similarity');
-  const matches = await named(left, right, bestMatchesInFile(a, right, { ...options, onProgress }));
-  context.endProgress();
-  await tellMatches(context, a, { rows: file.rows, labels: null, names: null }, matches, target);
-  return context.reportFailures(a.failures);
-}
-
 const rowName = (side: Labelled, row: number): string => side.labels?.[row] ?? String(row);
 
 function* rowsOf(matches: Matches): Generator<Match[]> {
@@ -268,12 +235,6 @@ function scoreOptions(context: Context): TopKOptions {
 }
 
 function printMatrix(context: Context, a: Labelled, b: Labelled, data: Float32Array): void {
-  if (a.rows > MOST_ROWS || b.rows > MOST_COLUMNS) {
-    context.print(
-      `${String(a.rows)} x ${String(b.rows)} scores: use --out to keep them, or --top to see the best`,
-    );
-    return;
-  }
   const columns = Array.from({ length: b.rows }, (_, column) => shorten(rowName(b, column), PRINTED_NAME));
   const rows = Array.from({ length: a.rows }, (_, row) => [
     shorten(rowName(a, row), PRINTED_NAME),
@@ -287,31 +248,32 @@ async function compare(context: Context, left: string, right: string): Promise<E
   const out = flags.string('out');
   const format = out === null ? null : endingOf('--out', out, 'npy', 'csv', 'png');
   const target = matchFile(context);
-  const streamed = await compareWithFile(context, left, right, target);
-  if (streamed !== null) return streamed;
   await using models = new LazyModel(context);
   const [a, b] = [await openSide(context, left, models), await openSide(context, right, models)];
-  const { scoreMatrix, bestMatches, saveMatrix } = await import('../pipeline/compare.js');
-  const common = scoreOptions(context);
+  const { scoreMatrix, bestMatches, saveScores } = await import('../pipeline/compare.js');
+  const options = { ...scoreOptions(context), onProgress: context.onProgress('similarity') };
   const [top, threshold] = [flags.number('top'), flags.number('threshold')];
-  const wantsMatches = top !== null || threshold !== null;
-  const find = (): Promise<Matches> =>
-    bestMatches(a, b, { top, threshold, ...common, onProgress: context.onProgress('similarity') });
-  const matches = wantsMatches ? await named(left, right, find()) : null;
-  context.endProgress();
-  const wantsMatrix = out !== null || (matches === null && !context.json);
-  const matrix = wantsMatrix ? await named(left, right, scoreMatrix(a, b, common)) : null;
-  if (out !== null && format !== null && matrix !== null) {
-    const labels = { rows: a.labels, columns: b.labels };
-    await saveMatrix(matrix, out, format, format === 'png' ? labels : { rows: a.names, columns: b.names });
+  if (out !== null && format !== null) {
+    const names =
+      format === 'png' ? { rows: a.labels, columns: b.labels } : { rows: a.names, columns: b.names };
+    await named(left, right, saveScores(a, b, { file: out, format, names }, options));
+    context.endProgress();
     if (!context.json) context.note(`${out}: ${String(a.rows)} x ${String(b.rows)}`);
   }
-  if (matches !== null) {
+  if (top !== null || threshold !== null) {
+    const matches = await named(left, right, bestMatches(a, b, { top, threshold, ...options }));
+    context.endProgress();
     await tellMatches(context, a, b, matches, target);
   } else if (context.json) {
     context.printJson({ shape: [a.rows, b.rows] });
-  } else if (matrix !== null && out === null) {
-    printMatrix(context, a, b, matrix.data);
+  } else if (out === null && (a.rows > MOST_ROWS || b.rows > MOST_COLUMNS)) {
+    context.print(
+      `${String(a.rows)} x ${String(b.rows)} scores: use --out to keep them, or --top to see the best`,
+    );
+  } else if (out === null) {
+    const { data } = await named(left, right, scoreMatrix(a, b, options));
+    context.endProgress();
+    printMatrix(context, a, b, data);
   }
   return context.reportFailures([...a.failures, ...b.failures]);
 }
@@ -340,7 +302,7 @@ export function registerSimilarity(program: Command, terminal: Terminal): void {
       `
 Examples:
   $ diptych similarity embedded/img_emb embedded/text_emb
-  $ diptych similarity a.npy b.npy --top 10 --json      (b.npy may be larger than memory)
+  $ diptych similarity a.npy b.npy --top 10 --json      (both may be larger than memory)
   $ diptych similarity a.npy b.npy --top 10 --matches matches.csv
   $ diptych similarity photos/ labels.txt --out matrix.png
   $ diptych similarity embedded embedded --threshold 0.95`,

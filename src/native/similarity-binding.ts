@@ -29,11 +29,19 @@ export interface NativeCorpus {
   readonly [corpusBrand]: true;
 }
 
-/** Pairs of rows: element i of all three arrays belongs together. */
+declare const searchBrand: unique symbol;
+/** A search through rows that come in blocks (an External). Used by one call at a time; over once one has failed. */
+export interface NativeSearch {
+  readonly [searchBrand]: true;
+}
+
+/** Pairs of rows: element i of all four arrays belongs together. */
 export interface NativePairs {
   readonly queries: Int32Array;
   readonly rows: Int32Array;
   readonly scores: Float32Array;
+  /** What orders the pairs of a query, down: two scores may be one float and yet differ. */
+  readonly keys: Float64Array;
 }
 
 /** From rows into `out`. */
@@ -106,6 +114,33 @@ export interface SimilarityBinding {
     options: NativeSimilarityOptions,
     cancel: Int32Array | null,
   ): Promise<void>;
+  /**
+   * Begins a top-k over blocks of rows. Every later call takes the same queries. The centre of int8 codes is that of
+   * `sample`.
+   */
+  blockSearchStart(
+    queries: NativeRows,
+    sample: NativeRows,
+    k: number,
+    options: NativeSimilarityOptions,
+    cancel: Int32Array | null,
+  ): Promise<NativeSearch>;
+  /** The rows behind those that came before. `progress[0]` grows by the scores decided. */
+  blockSearchRows(
+    search: NativeSearch,
+    queries: NativeRows,
+    rows: NativeRows,
+    progress: Float64Array,
+    cancel: Int32Array | null,
+  ): Promise<void>;
+  /** indices, scores: queries.rows * k. Ends the search. Fails when fewer than k rows came. */
+  blockSearchFinish(
+    search: NativeSearch,
+    queries: NativeRows,
+    indices: Int32Array,
+    scores: Float32Array,
+    cancel: Int32Array | null,
+  ): Promise<void>;
   /** Orders each query's candidates (as many for each) by exact score; indices and scores have as many elements. */
   similarityRank(
     queries: NativeRows,
@@ -156,7 +191,7 @@ export interface SimilarityBinding {
     cancel: Int32Array | null,
   ): Promise<void>;
   /**
-   * Every pair of a query `first` .. `first + count - 1` and a row that reaches the threshold; by query, then score
+   * Every pair of a query `first` .. `first + count - 1` and a row that reaches the threshold; by query, then key
    * down, then row up. `queries` as a number is that part of the corpus itself: each pair once, row > query. More
    * than `limit` pairs are an error.
    */

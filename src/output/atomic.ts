@@ -59,7 +59,7 @@ export class AtomicFile {
     this.#length += bytes.byteLength;
   }
 
-  /** Overwrites what was written before: for headers that are known last. */
+  /** Writes at a place, before or after what was appended: for headers that are known last, and for tiles. */
   async patch(bytes: Uint8Array, position: number): Promise<void> {
     await this.#write(bytes, position);
   }
@@ -122,7 +122,10 @@ export async function writeFileAtomic(file: string, content: Uint8Array | string
 const WRITE_BYTES = 1 << 20;
 
 /** The same of many pieces, which never are in memory together; a large one is written as it is. */
-export async function writePiecesAtomic(file: string, pieces: Iterable<Uint8Array | string>): Promise<void> {
+export async function writePiecesAtomic(
+  file: string,
+  pieces: Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string>,
+): Promise<void> {
   const target = await AtomicFile.create(file);
   let waiting: Uint8Array[] = [];
   let bytes = 0;
@@ -132,7 +135,7 @@ export async function writePiecesAtomic(file: string, pieces: Iterable<Uint8Arra
     [waiting, bytes] = [[], 0];
   };
   try {
-    for (const given of pieces) {
+    for await (const given of pieces) {
       const piece = typeof given === 'string' ? Buffer.from(given) : given;
       if (bytes + piece.length > WRITE_BYTES) await flush();
       waiting.push(piece);

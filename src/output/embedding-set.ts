@@ -3,21 +3,45 @@ import path from 'node:path';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { DiptychError } from '../errors.js';
+import type { AnyRows } from '../similarity/rows.js';
 import { toCell, toJson, type Cell } from './cells.js';
 import { vectorColumn, type Tower } from './layout.js';
-import { readNpy, readNpyHeader } from './npy.js';
+import { allocate, readNpyHeader, readNpyRows, type NpyElements } from './npy.js';
+
+/** Element types that are searched as they lie on disk; all others are read as float32. */
+type ElementType = 'float32' | 'float16' | 'bfloat16' | 'int8';
+
+const TYPES = new Map<string, ElementType>([
+  ['<f2', 'float16'],
+  ['<V2', 'bfloat16'],
+  ['|V2', 'bfloat16'],
+  ['|i1', 'int8'],
+]);
+
+const ARRAYS = {
+  float32: Float32Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+  int8: Int8Array,
+} as const;
 
 /** One file of vectors, and the metadata that goes with it. */
 interface Part {
   readonly vectors: string;
   readonly metadata: string | null;
   readonly rows: number;
+  readonly type: ElementType;
 }
 
 export interface SetRows {
   readonly data: Float32Array;
   readonly rows: number;
   readonly dim: number;
+}
+
+/** Rows that follow row `first` of a set. */
+export interface RowBlock extends AnyRows {
+  readonly first: number;
 }
 
 /** Embeddings on disk: a run's folder, one of its vector folders, a .npy or a .parquet file. */
@@ -55,7 +79,7 @@ async function npyPart(
   file: string,
   tower: Tower | null,
 ): Promise<{ part: Part; dim: number; tower: Tower | null }> {
-  const { shape } = await readNpyHeader(file);
+  const { type, shape } = await readNpyHeader(file);
   const [rows, dim] = shape;
   if (rows === undefined || dim === undefined || shape.length > 3) {
     throw invalid(file, `expected an array of rows, got shape (${shape.join(', ')})`);
@@ -69,7 +93,7 @@ async function npyPart(
   const number = /_(\d+)\.npy$/.exec(file)?.[1];
   const beside = path.join(path.dirname(file), '..', 'metadata', `metadata_${String(number)}.parquet`);
   const metadata = number !== undefined && (await exists(beside)) ? beside : null;
-  return { part: { vectors: file, metadata, rows }, dim, tower };
+  return { part: { vectors: file, metadata, rows, type: TYPES.get(type) ?? 'float32' }, dim, tower };
 }
 
 async function parquetPart(
@@ -85,7 +109,11 @@ async function parquetPart(
   const rows = Number(metadata.num_rows);
   if (found === undefined || rows === 0) return null;
   const [first] = await vectorsOf(file, found, 0, 1);
-  return { part: { vectors: file, metadata: file, rows }, dim: first?.length ?? 0, tower: found };
+  return {
+    part: { vectors: file, metadata: file, rows, type: 'float32' },
+    dim: first?.length ?? 0,
+    tower: found,
+  };
 }
 
 async function vectorsOf(file: string, tower: Tower, rowStart: number, rowEnd: number): Promise<number[][]> {
@@ -160,52 +188,95 @@ export async function openEmbeddings(source: string, tower: Tower | null = null)
   return { source, tower: found, rows: parts.reduce((sum, part) => sum + part.rows, 0), dim, parts };
 }
 
-async function readPart(set: EmbeddingSet, part: Part): Promise<SetRows> {
-  if (!part.vectors.endsWith('.parquet')) {
-    const { data } = await readNpy(part.vectors);
-    return { data, rows: part.rows, dim: set.dim };
+/** Copies the rows of a set, one after the other, into whatever wants them. */
+class SetReader {
+  readonly #set: EmbeddingSet;
+  #part = 0;
+  #row = 0;
+  /** The vectors of the part under way where they cannot be read row by row: a .parquet. */
+  #whole: Float32Array | null = null;
+
+  constructor(set: EmbeddingSet) {
+    this.#set = set;
   }
-  const vectors = await vectorsOf(part.vectors, set.tower ?? 'image', 0, part.rows);
-  return { data: Float32Array.from(vectors.flat()), rows: part.rows, dim: set.dim };
+
+  /** Fills `to` with the rows that come next. */
+  async read(to: NpyElements): Promise<void> {
+    const { dim, parts } = this.#set;
+    for (let at = 0; at < to.length;) {
+      const part = parts[this.#part];
+      if (part === undefined) throw invalid(this.#set.source, 'its parts hold fewer rows than they should');
+      const count = Math.min(part.rows - this.#row, (to.length - at) / dim);
+      await this.#copy(part, to.subarray(at, at + count * dim));
+      at += count * dim;
+      this.#row += count;
+      if (this.#row === part.rows) [this.#part, this.#row, this.#whole] = [this.#part + 1, 0, null];
+    }
+  }
+
+  async #copy(part: Part, to: NpyElements): Promise<void> {
+    if (!part.vectors.endsWith('.parquet')) {
+      await readNpyRows(part.vectors, this.#row, to);
+      return;
+    }
+    const { dim, tower } = this.#set;
+    this.#whole ??= Float32Array.from((await vectorsOf(part.vectors, tower ?? 'image', 0, part.rows)).flat());
+    to.set(this.#whole.subarray(this.#row * dim, this.#row * dim + to.length));
+  }
 }
 
-/** The set part by part, with the number of the first row of each. */
-export async function* readParts(
+async function* blocksOf<T extends NpyElements>(
   set: EmbeddingSet,
-): AsyncGenerator<SetRows & { readonly first: number }, void, undefined> {
-  let first = 0;
-  for (const part of set.parts) {
-    yield { ...(await readPart(set, part)), first };
-    first += part.rows;
+  rows: number,
+  take: (length: number) => T,
+): AsyncGenerator<{ data: T; rows: number; dim: number; first: number }, void, undefined> {
+  const reader = new SetReader(set);
+  for (let first = 0; first < set.rows; first += rows) {
+    const count = Math.min(rows, set.rows - first);
+    const data = take(count * set.dim);
+    await reader.read(data);
+    yield { data, rows: count, dim: set.dim, first };
   }
 }
 
-/** The set in blocks of at most `rows` rows, whatever its parts are; a .npy is never read whole. */
-export async function* readBlocks(
+/** The set in blocks of `rows` rows, the last one shorter, whatever its parts are. */
+export function readBlocks(
   set: EmbeddingSet,
   rows: number,
 ): AsyncGenerator<SetRows & { readonly first: number }, void, undefined> {
-  let first = 0;
-  for (const part of set.parts) {
-    const whole = part.vectors.endsWith('.parquet') ? await readPart(set, part) : null;
-    for (let from = 0; from < part.rows; from += rows) {
-      const count = Math.min(rows, part.rows - from);
-      const data =
-        whole === null
-          ? (await readNpy(part.vectors, from, count)).data
-          : whole.data.slice(from * set.dim, (from + count) * set.dim);
-      yield { data, rows: count, dim: set.dim, first: first + from };
-    }
-    first += part.rows;
-  }
+  return blocksOf(set, rows, (length) => allocate(Float32Array, length, set.source));
+}
+
+/**
+ * The same, elements as they are on disk where similarity takes their type and all parts have it. Two pieces of memory
+ * take turns: a block is good until the second one after it is asked for.
+ */
+export async function* readRowBlocks(
+  set: EmbeddingSet,
+  rows: number,
+): AsyncGenerator<RowBlock, void, undefined> {
+  const dtype = elementType(set);
+  const most = Math.min(rows, set.rows) * set.dim;
+  const memory: NpyElements[] = [];
+  let turn = 0;
+  const take = (length: number): NpyElements => {
+    const taken = (memory[turn] ??= allocate<NpyElements>(ARRAYS[dtype], most, set.source));
+    turn = 1 - turn;
+    return taken.subarray(0, length);
+  };
+  for await (const block of blocksOf(set, rows, take)) yield { ...block, dtype };
+}
+
+/** The type that blocks of {@link readRowBlocks} have. */
+export function elementType({ parts }: EmbeddingSet): ElementType {
+  const [type = 'float32', ...others] = new Set(parts.map((part) => part.type));
+  return others.length === 0 ? type : 'float32';
 }
 
 /** The whole set in memory. */
 export async function readEmbeddings(set: EmbeddingSet): Promise<SetRows> {
-  const [only, ...more] = set.parts;
-  if (only !== undefined && more.length === 0) return readPart(set, only);
-  const data = new Float32Array(set.rows * set.dim);
-  for await (const part of readParts(set)) data.set(part.data, part.first * set.dim);
+  const data = allocate(Float32Array, set.rows * set.dim, set.source);
+  await new SetReader(set).read(data);
   return { data, rows: set.rows, dim: set.dim };
 }
 

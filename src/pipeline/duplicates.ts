@@ -1,5 +1,6 @@
+import { similarPairsOfBlocks } from '../similarity/range-blocks.js';
 import { similarPairs, type RangeOptions } from '../similarity/range.js';
-import type { Rows } from '../similarity/rows.js';
+import type { RowSource } from './row-source.js';
 
 /** Joins rows into groups (union by size, paths halved). */
 class Groups {
@@ -36,18 +37,22 @@ class Groups {
  * leads from one to the other. Groups of at least two, rows in order, groups by their first row.
  */
 export async function duplicateGroups(
-  rows: Rows,
+  source: RowSource,
   threshold: number,
   options: RangeOptions,
 ): Promise<number[][]> {
-  const groups = new Groups(rows.rows);
-  for await (const pairs of similarPairs(rows, threshold, options)) {
+  const groups = new Groups(source.rows);
+  const found =
+    source.whole === null
+      ? similarPairsOfBlocks(source, threshold, options)
+      : similarPairs(source.whole, threshold, options);
+  for await (const pairs of found) {
     pairs.queries.forEach((query, at) => {
       groups.join(query, pairs.rows[at] ?? query);
     });
   }
   const members = new Map<number, number[]>();
-  for (let row = 0; row < rows.rows; row++) {
+  for (let row = 0; row < source.rows; row++) {
     const root = groups.find(row);
     const group = members.get(root);
     if (group === undefined) members.set(root, [row]);

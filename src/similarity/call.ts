@@ -12,6 +12,32 @@ export interface Watch {
   readonly onProgress: OnProgress | undefined;
 }
 
+/** Progress of work that is done in shares, each of which tells its own. */
+export class Shares {
+  readonly #total: number;
+  readonly #shown: number;
+  readonly #onProgress: OnProgress | undefined;
+  #begun = 0;
+
+  /** All shares together are `total`, which is told as `shown`. */
+  constructor(total: number, shown: number, onProgress: OnProgress | undefined) {
+    this.#total = total;
+    this.#shown = shown;
+    this.#onProgress = onProgress;
+  }
+
+  /** For the share that comes next. */
+  next(share: number): OnProgress {
+    const before = this.#begun;
+    this.#begun += share;
+    return (done, total) => {
+      const part = total === 0 ? share : (done / total) * share;
+      const all = this.#total === 0 ? 1 : (before + part) / this.#total;
+      this.#onProgress?.(Math.floor(all * this.#shown), this.#shown);
+    };
+  }
+}
+
 const TELL_MS = 100;
 
 /**

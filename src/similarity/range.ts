@@ -23,7 +23,11 @@ export interface RangeOptions extends SimilarityOptions {
 }
 
 /** Pairs that reach a threshold: element i of the three arrays belongs together. */
-export type Pairs = NativePairs;
+export interface Pairs {
+  readonly queries: Int32Array;
+  readonly rows: Int32Array;
+  readonly scores: Float32Array;
+}
 
 /** Queries that one call of the addon takes. */
 const STEP = 1024;
@@ -42,9 +46,9 @@ export async function rangeSearch(
   checkKeys(options, KEYS);
   const left = checkedRows(queries, 'queries');
   checkSameDim(left, isCorpus(rows) ? rows : checkedRows(rows, 'rows'), ['queries', 'rows']);
-  const found: Pairs[] = [];
-  for await (const pairs of search(left, rows, threshold, options)) found.push(pairs);
-  return joined(found);
+  const found = new PairList(options.limit);
+  for await (const pairs of searchPairs(left, rows, threshold, options)) found.add(pairs);
+  return found.joined();
 }
 
 /**
@@ -58,15 +62,18 @@ export async function* similarPairs(
   options: RangeOptions = {},
 ): AsyncGenerator<Pairs, void, undefined> {
   checkKeys(options, KEYS);
-  yield* search(undefined, rows, threshold, options);
+  for await (const found of searchPairs(undefined, rows, threshold, options)) {
+    yield { queries: found.queries, rows: found.rows, scores: found.scores };
+  }
 }
 
-async function* search(
+/** What both of them are made of; no queries mean the rows themselves. A batch is of a thousand queries or so. */
+export async function* searchPairs(
   queries: NativeRows | undefined,
   rows: AnyRows | PreparedCorpus,
   threshold: number,
   options: RangeOptions,
-): AsyncGenerator<Pairs, void, undefined> {
+): AsyncGenerator<NativePairs, void, undefined> {
   if (typeof threshold !== 'number' || !Number.isFinite(threshold)) {
     throw new DiptychError('BAD_OPTION', `expected a finite number, got ${describe(threshold)}`, {
       input: 'threshold',
@@ -106,7 +113,7 @@ async function rangeCall(
   range: { first: number; count: number; threshold: number; limit: number },
   options: NativeSimilarityOptions,
   signal: AbortSignal | undefined,
-): Promise<Pairs> {
+): Promise<NativePairs> {
   return callNative(signal, (cancel) =>
     native().corpusRange(queries, corpus.handle, corpus.parts, range, options, cancel),
   );
@@ -118,21 +125,86 @@ function partSizes(corpus: CorpusState): readonly { readonly queries: number; re
   return corpus.parts.map((part, index) => ({ queries: index, rows: part?.rows ?? corpus.rows - known }));
 }
 
-function joined(all: readonly Pairs[]): Pairs {
-  const length = all.reduce((sum, pairs) => sum + pairs.rows.length, 0);
-  const joint = {
+/** Pairs that come batch by batch. */
+export class PairList {
+  readonly #all: NativePairs[] = [];
+  readonly #limit: number;
+  #length = 0;
+
+  constructor(limit: number | undefined) {
+    this.#limit = checkedLimit(limit);
+  }
+
+  /** Throws BAD_OPTION beyond the limit. */
+  add(pairs: NativePairs): void {
+    this.#length += pairs.rows.length;
+    if (this.#length > this.#limit) {
+      const message = `more than ${String(this.#limit)} pairs reach it; raise the threshold or the limit`;
+      throw new DiptychError('BAD_OPTION', message, { input: 'threshold' });
+    }
+    this.#all.push(pairs);
+  }
+
+  /** Batch after batch: right where each has queries of its own. */
+  joined(): Pairs {
+    const { queries, rows, scores } = this.#joined();
+    return { queries, rows, scores };
+  }
+
+  /** By query below `queries`, then key down, then row up, as the addon orders the pairs of one call. */
+  merged(queries: number): Pairs {
+    const all = this.#joined();
+    const starts = new Float64Array(queries + 1);
+    for (const query of all.queries) starts[query + 1] = (starts[query + 1] ?? 0) + 1;
+    for (let query = 0; query < queries; query++) {
+      starts[query + 1] = (starts[query + 1] ?? 0) + (starts[query] ?? 0);
+    }
+    const order = new Uint32Array(this.#length);
+    const next = starts.slice();
+    all.queries.forEach((query, pair) => {
+      const at = next[query] ?? 0;
+      order[at] = pair;
+      next[query] = at + 1;
+    });
+    const { keys } = all;
+    for (let query = 0; query < queries; query++) {
+      order
+        .subarray(starts[query], starts[query + 1])
+        .sort((a, b) => (keys[b] ?? 0) - (keys[a] ?? 0) || (all.rows[a] ?? 0) - (all.rows[b] ?? 0));
+    }
+    const merged = emptyPairs(this.#length);
+    order.forEach((pair, at) => {
+      const query = all.queries[pair] ?? 0;
+      const score = all.scores[pair] ?? 0;
+      merged.queries[at] = query;
+      merged.rows[at] = all.rows[pair] ?? 0;
+      // Keys that are equal may have scores that are neighbouring floats: what is shown must not rise again.
+      merged.scores[at] = at > (starts[query] ?? 0) ? Math.min(score, merged.scores[at - 1] ?? score) : score;
+    });
+    return { queries: merged.queries, rows: merged.rows, scores: merged.scores };
+  }
+
+  #joined(): NativePairs {
+    const joint = emptyPairs(this.#length);
+    let at = 0;
+    for (const pairs of this.#all) {
+      joint.queries.set(pairs.queries, at);
+      joint.rows.set(pairs.rows, at);
+      joint.scores.set(pairs.scores, at);
+      joint.keys.set(pairs.keys, at);
+      at += pairs.rows.length;
+    }
+    return joint;
+  }
+}
+
+function emptyPairs(length: number): NativePairs {
+  return {
     queries: new Int32Array(length),
     rows: new Int32Array(length),
     scores: new Float32Array(length),
+    keys: new Float64Array(length),
   };
-  let at = 0;
-  for (const pairs of all) {
-    joint.queries.set(pairs.queries, at);
-    joint.rows.set(pairs.rows, at);
-    joint.scores.set(pairs.scores, at);
-    at += pairs.rows.length;
-  }
-  return joint;
 }
 
 function checkedLimit(limit: unknown): number {

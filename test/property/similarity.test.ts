@@ -185,6 +185,18 @@ describe.each(Object.entries(KINDS))('%s', (kind, make) => {
         expected.filter((pair) => !margin(pair)),
       );
 
+      // In the order of top-k, with its scores.
+      const best = await topK(queries, rows, rows.rows);
+      for (let query = 0; query < queries.rows; query++) {
+        const from = found.queries.indexOf(query);
+        const to = from === -1 ? -1 : found.queries.lastIndexOf(query) + 1;
+        const own = query * rows.rows;
+        expect(Array.from(found.rows.subarray(from, to))).toEqual(
+          Array.from(best.indices.subarray(own, own + to - from)),
+        );
+        expect(found.scores.subarray(from, to)).toEqual(best.scores.subarray(own, own + to - from));
+      }
+
       const truth = float64Scores(rows, rows, 'cosine');
       const pairs: string[] = [];
       for await (const batch of similarPairs(rows, threshold)) {

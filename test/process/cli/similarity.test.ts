@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { decode } from 'fast-png';
@@ -99,6 +99,36 @@ describe('similarity and search', () => {
     expect(readFileSync(keepFile, 'utf8')).toBe(`${cat}\n${join(photos, 'coffee.jpg')}\n`);
   });
 
+  test('a set larger than 4 GiB streams past', async () => {
+    // It takes no room on disk: all rows but the last are zeros.
+    const [rows, dim] = [1_100_000, 4096];
+    const [large, one] = [join(root, 'large.npy'), join(root, 'one.npy')];
+    const header = Buffer.from(
+      Buffer.from(npyHeader('|u1', [rows, dim]))
+        .toString('latin1')
+        .replace('|u1', '|i1'),
+      'latin1',
+    );
+    writeFileSync(large, header);
+    truncateSync(large, header.length + rows * dim);
+    const handle = openSync(large, 'r+');
+    writeSync(
+      handle,
+      Int8Array.from({ length: dim }, (_, i) => i % 100),
+      0,
+      dim,
+      header.length + (rows - 1) * dim,
+    );
+    closeSync(handle);
+    const query = Float32Array.from({ length: dim }, (_, i) => i % 100);
+    writeFileSync(one, Buffer.concat([npyHeader('<f4', [1, dim]), new Uint8Array(query.buffer)]));
+    const last = [[{ index: rows - 1, score: 1 }]];
+    expect(await json(['similarity', one, large, '--threshold', '0.5'])).toEqual({
+      shape: [1, rows],
+      top: last,
+    });
+  });
+
   test('a long table has columns; a value that is not finite is told with its file', async () => {
     const rows = new Float32Array(2400);
     rows.forEach((_, at) => {
@@ -119,7 +149,7 @@ describe('similarity and search', () => {
       [bad, good, '--top', '1'],
       [good, bad, '--top', '1'],
       [good, bad, '--threshold', '0.5'],
-      [bad, good],
+      [bad, good, '--out', join(root, 'never.npy')],
     ]) {
       const { code: failed, stderr } = await diptych(['similarity', ...given]);
       expect([failed, stderr]).toEqual([2, expect.stringContaining(`${bad}: row 5 holds a NaN`)]);

@@ -1,7 +1,7 @@
-import { writeFileSync } from 'node:fs';
+import { closeSync, openSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { npyHeader, readNpy, readNpyHeader } from '#diptych/output/npy.js';
+import { npyHeader, readNpy, readNpyHeader, readNpyRows } from '#diptych/output/npy.js';
 import { temporaryFolder } from '../../support/temporary.js';
 
 const folder = temporaryFolder();
@@ -41,6 +41,17 @@ describe('npy reader', () => {
     expect(await readNpy(half)).toEqual({ data: Float32Array.of(1, -2, 2 ** -24, 65504), shape: [2, 2] });
     const bytes = save('bytes.npy', npyHeader('|u1', [3]), Uint8Array.of(0, 7, 255));
     expect((await readNpy(bytes)).data).toEqual(Float32Array.of(0, 7, 255));
+    const brains = save(
+      'bfloat16.npy',
+      Buffer.from(
+        Buffer.from(npyHeader('<f2', [2]))
+          .toString('latin1')
+          .replace('<f2', '<V2'),
+        'latin1',
+      ),
+      Uint16Array.of(0x3f80, 0xc049),
+    );
+    expect((await readNpy(brains)).data).toEqual(Float32Array.of(1, -3.140625));
     const integers = save('integers.npy', npyHeader('<i4', [2]), Int32Array.of(-5, 6));
     expect((await readNpy(integers)).data).toEqual(Float32Array.of(-5, 6));
   });
@@ -54,6 +65,29 @@ describe('npy reader', () => {
     expect(await readNpy(file, 1, 2)).toEqual({ data: Float32Array.of(2, 3, 4, 5), shape: [2, 2] });
     expect((await readNpy(file, 3, 9)).shape).toEqual([1, 2]);
     expect((await readNpy(file, 9, 1)).shape).toEqual([0, 2]);
+  });
+
+  test('reads into memory of the elements own type, or converts; rows beyond 4 GiB are where they should be', async () => {
+    const file = save('own.npy', npyHeader('<f2', [3, 2]), Uint16Array.of(0x3c00, 0x4000, 3, 4, 5, 6));
+    const own = new Uint16Array(4);
+    await readNpyRows(file, 1, own);
+    expect(own).toEqual(Uint16Array.of(3, 4, 5, 6));
+    const floats = new Float32Array(2);
+    await readNpyRows(file, 0, floats);
+    expect(floats).toEqual(Float32Array.of(1, 2));
+    await expect(readNpyRows(file, 0, new Int8Array(2))).rejects.toMatchObject({ code: 'OUTPUT_INVALID' });
+    await expect(readNpyRows(file, 2, own)).rejects.toThrow(/ends early/);
+    // A file of 5 GiB that takes no room on disk.
+    const rows = 5 * 2 ** 20;
+    const header = npyHeader('<f4', [rows, 256]);
+    const large = save('large.npy', header, new Uint8Array(0));
+    truncateSync(large, header.length + rows * 1024);
+    const handle = openSync(large, 'r+');
+    writeSync(handle, new Uint8Array(Float32Array.of(42).buffer), 0, 4, header.length + rows * 1024 - 4);
+    closeSync(handle);
+    const last = new Float32Array(256);
+    await readNpyRows(large, rows - 1, last);
+    expect([last[0], last[255]]).toEqual([0, 42]);
   });
 
   test.each([

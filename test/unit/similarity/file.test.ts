@@ -28,7 +28,7 @@ writeFileSync(path, npy('<f4', 900, dim, bytes));
 test.each([1, dim * 4, 1000, 96 * 333, 1e9])(
   'blocks of %i bytes give what memory gives',
   async (blockBytes) => {
-    for (const precision of ['exact', 'fp32'] as const) {
+    for (const precision of ['exact', 'fp32', 'bf16', 'int8'] as const) {
       const seen: number[] = [];
       const options = { blockBytes, precision, onProgress: (done: number) => seen.push(done) };
       expect(await topKFile(queries, path, 6, options)).toEqual(await topK(queries, rows, 6, { precision }));
