@@ -13,6 +13,7 @@
 
 #include "harness.hpp"
 #include "similarity/active.hpp"
+#include "similarity/block_search.hpp"
 #include "similarity/codes.hpp"
 #include "similarity/corpus.hpp"
 #include "similarity/dense.hpp"
@@ -165,6 +166,34 @@ TEST("similarity search: fp32 that bf16 or int8 has sifted gives the best of all
       }
     }
   }
+}
+
+TEST("similarity search: blocks that come one after the other give what all rows at once give") {
+  constexpr std::size_t k = 7;
+  const Matrix rows = random_rows(9000, 70, 31);
+  // The memory of a block goes before the next one comes.
+  for (const std::size_t count : {2u, 50u, 330u}) {
+    const Matrix queries = random_rows(count, 70, 32);
+    for (const Precision precision : {Precision::exact, Precision::fp32, Precision::int8}) {
+      const Options options = options_of(precision, 3);
+      std::unique_ptr<BlockSearch> blocks;
+      CHECK(BlockSearch::start(queries.view(), rows.view(), k, options, blocks).ok());
+      Hits hits{std::vector<std::int32_t>(count * k), std::vector<float>(count * k)};
+      for (std::size_t first = 0; first < rows.rows; first += 3500) {
+        const std::size_t size = std::min<std::size_t>(3500, rows.rows - first);
+        const auto* const from = rows.data.data() + first * rows.dim;
+        Matrix block{std::vector<float>(from, from + size * rows.dim), size, rows.dim};
+        CHECK(blocks->search(block.view(), options).ok());
+      }
+      CHECK(blocks->finish(hits.indices, hits.scores).ok());
+      CHECK(hits == search(queries, rows, k, options));
+    }
+  }
+  std::unique_ptr<BlockSearch> few;
+  CHECK(BlockSearch::start(rows.view(), rows.view(), k, options_of(Precision::exact, 1), few).ok());
+  std::vector<std::int32_t> indices(rows.rows * k);
+  std::vector<float> scores(rows.rows * k);
+  CHECK(few->finish(indices, scores).code == base::Code::bad_input);
 }
 
 TEST("similarity search: a corpus appended to while it is searched") {

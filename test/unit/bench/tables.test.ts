@@ -80,7 +80,7 @@ const STATED: Readonly<Record<string, readonly string[]>> = {
     '3.5 MB',
   ],
   // Settings and their defaults.
-  'docs/cli.md': ['256 MB', '128 MB', '384 MiB'],
+  'docs/cli.md': ['256 MB', '128 MB', '384 MiB', '256 MiB', '64 MiB'],
   // Arithmetic from the numbers beside it.
   'docs/scale.md': [
     ...['3 GB', '100 TB', '1 GB/s', '28 hours', '2 TB', '1 TB', '205 MB', '2 GB/s', '500 seconds'],
