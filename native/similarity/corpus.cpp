@@ -67,7 +67,7 @@ std::vector<Segment> Corpus::segments(std::span<const Rows> data) const {
     const CorpusPart& part = *parts_[i];
     Rows rows = part.rows;
     if (rows.data == nullptr) rows.data = data[i].data;
-    segments.push_back({rows, part.first, part.norms, {}, part.codes});
+    segments.push_back({rows, part.first, part.norms, {}, part.codes, part.file.get()});
   }
   return segments;
 }

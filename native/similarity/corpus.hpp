@@ -10,13 +10,12 @@
 #include "base/aligned_buffer.hpp"
 #include "base/status.hpp"
 #include "similarity/codes.hpp"
+#include "similarity/mapped_file.hpp"
 #include "similarity/options.hpp"
 #include "similarity/rows.hpp"
 #include "similarity/segment.hpp"
 
 namespace diptych::similarity {
-
-class MappedFile;
 
 // A run of rows that were prepared together. Immutable once made.
 struct CorpusPart {

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "similarity/corpus.hpp"
+#include "similarity/mapped_file.hpp"
 
 namespace diptych::similarity {
 
@@ -105,22 +106,6 @@ class File {
 
 }  // namespace
 
-class MappedFile {
- public:
-  MappedFile(void* memory, std::size_t size) noexcept : memory_(memory), size_(size) {}
-  ~MappedFile() { ::munmap(memory_, size_); }
-  MappedFile(const MappedFile&) = delete;
-  MappedFile& operator=(const MappedFile&) = delete;
-  template <class T>
-  [[nodiscard]] const T* at(std::size_t offset) const noexcept {
-    return reinterpret_cast<const T*>(static_cast<const std::byte*>(memory_) + offset);
-  }
-
- private:
-  void* memory_;
-  std::size_t size_;
-};
-
 Status Corpus::save(const std::string& path, std::span<const Rows> data, const Options& options) const {
   const std::vector<Segment> all = segments(data);
   Header header{.magic = magic,
@@ -168,6 +153,7 @@ Status Corpus::save(const std::string& path, std::span<const Rows> data, const O
       if (options.cancelled()) return give_up(Status::fail(Code::aborted, "the operation was aborted"));
       good = file.write_at(layout.rows + (segment.first + row) * row_bytes, segment.rows.at(row),
                            std::min(step, n - row) * row_bytes);
+      segment.read(false, std::min(step, n - row));
     }
   }
   good = good && ::fsync(file.get()) == 0;

@@ -148,6 +148,7 @@ Status QueryBlock::scan_slab(Worker& worker, const Segment& segment, std::size_t
   // Where codes cannot tell the rows apart (near-duplicates), their candidates cost more than the rest of the
   // pass: floats then. The first slab does not count, since its thresholds have yet to rise.
   const std::size_t taken = worker.state.taken - before;
+  segment.read(worker.wanted == Pass::int8, to - from);
   if (bounded() && before > 0 && worker.wanted != Pass::fp32 &&
       taken > (to - from) * count_ / 64 + 64 * count_) {
     worker.wanted = Pass::fp32;
@@ -167,6 +168,7 @@ void QueryBlock::refine(const Segment& segment, std::size_t query, std::span<Can
   const Metric metric = options_.metric;
   const bool cosine = metric == Metric::cosine;
   // Rows lie far apart in memory: the next one is fetched while this one is multiplied.
+  std::size_t read = 0;
   const auto fetch = [&](const Candidate& next) {
     if (next.refined) return;
     const std::byte* const row = segment.rows.at(next.row - segment.first);
@@ -184,6 +186,7 @@ void QueryBlock::refine(const Segment& segment, std::size_t query, std::span<Can
     const bool by_floats = plain(query_norm) && plain(norm);
     if (exact() && !by_floats) continue;
     const float* const y = segment.rows.floats(row, row_scratch.data());
+    ++read;
     const double value =
         !by_floats ? exact_score(exact_row(x, dim, metric), exact_row(y, dim, metric), dim, metric)
                    : static_cast<double>(active_rows().dot_fast(x, y, dim)) / (cosine ? lengths : 1);
@@ -196,6 +199,7 @@ void QueryBlock::refine(const Segment& segment, std::size_t query, std::span<Can
     candidate.lower = std::max(candidate.lower, below(value - margin));
     candidate.upper = std::min(candidate.upper, above(value + margin));
   }
+  segment.read_single_rows(read);
 }
 
 void QueryBlock::score(const Segment& segment, std::size_t query, Candidates& candidates) const {
@@ -214,6 +218,7 @@ void QueryBlock::score(const Segment& segment, std::size_t query, Candidates& ca
       const double score = exact_score(x, exact_row(y, dim, options_.metric), dim, options_.metric);
       scored.push_back({order_key(score, options_.metric), score, list[i].row});
     }
+    segment.read_single_rows(list.size());
   } else {
     for (const Candidate& candidate : list) {
       const auto score = static_cast<double>(candidate.lower);

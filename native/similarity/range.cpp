@@ -70,6 +70,7 @@ struct Worker {
       }
       row_scratch.resize(dim);
       const float* const y = segment->rows.floats(row - segment->first, row_scratch.data());
+      segment->read_single_rows(1);
       score = exact_score(known, exact_row(y, dim, shared->options.metric), dim, shared->options.metric);
     } else {
       score = interval_of(scan, hit, at, Bound::none).lower;
@@ -116,6 +117,7 @@ Status range_search(const RangeQuery& query, std::span<Segment> segments, std::s
       const std::size_t to = std::min(segment.rows.rows, from + slab_rows);
       Status scanned = scan(worker.state, passes, segment, from, to, options,
                             shared.exact() ? Bound::upper : Bound::none, worker);
+      segment.read(shared.pass == Pass::int8, to - from);
       if (scanned.ok() && shared.found > query.limit) {
         return Status::fail(Code::bad_option, "threshold: more than " + std::to_string(query.limit) +
                                                   " pairs reach it; raise the threshold or the limit");

@@ -7,6 +7,7 @@
 
 #include "base/status.hpp"
 #include "similarity/codes.hpp"
+#include "similarity/mapped_file.hpp"
 #include "similarity/rows.hpp"
 
 namespace diptych::similarity {
@@ -22,6 +23,19 @@ struct Segment {
   std::span<double> to_fill;
   // Of a prepared corpus; empty otherwise.
   CodeView codes;
+
+  // Where all this lies in a mapped file, which is told what was read of it.
+  const MappedFile* file = nullptr;
+
+  // `count` rows were scanned, by their codes or as they are.
+  void read(bool by_codes, std::size_t count) const noexcept {
+    if (file == nullptr) return;
+    const std::size_t bytes = by_codes && prepared() ? codes.stride + sizeof(RowCode) : rows.stride();
+    file->read(count * (bytes + sizeof(double)));
+  }
+  void read_single_rows(std::size_t count) const noexcept {
+    if (file != nullptr && count > 0) file->read_places(count);
+  }
 
   [[nodiscard]] bool prepared() const noexcept { return codes.codes != nullptr; }
 };

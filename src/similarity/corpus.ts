@@ -102,7 +102,9 @@ export async function prepareCorpus(rows: AnyRows, options: SimilarityOptions = 
 }
 
 /**
- * Maps a corpus that was saved: nothing is read until it is needed. The file must not change while it is open.
+ * Maps a corpus that was saved: nothing is read until it is needed, and of a file of more than 512 MiB what was read
+ * goes back to the system's cache now and then, so that the process stays small. The file must not change while it is
+ * open.
  * Throws INPUT_NOT_FOUND or INPUT_UNREADABLE (not a corpus, or only part of one).
  */
 export function openCorpus(path: string): PreparedCorpus {
