@@ -25,6 +25,7 @@ const RANK = {
   output: 2,
   native: 1,
   options: 0,
+  folders: 0,
   errors: 0,
 };
 
@@ -37,6 +38,7 @@ const SIDEWAYS = [
   ['output', 'session'],
   ['input', 'output'],
   ['options', 'errors'],
+  ['folders', 'errors'],
 ];
 
 const source = path.join(root, 'src');

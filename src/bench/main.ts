@@ -1,7 +1,8 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { DiptychError } from '../errors.js';
+import { makeFolder } from '../folders.js';
 import { compareReports, type CompareReport } from './compare.js';
 import { parseReport, type BenchReport } from './records.js';
 import { htmlReport } from './report/html.js';
@@ -49,7 +50,7 @@ async function loadText(file: string): Promise<string> {
 const load = async (file: string): Promise<BenchReport> => parseReport(await loadText(file), file);
 
 async function save(file: string, text: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
+  await makeFolder(dirname(file));
   await writeFile(file, text);
 }
 

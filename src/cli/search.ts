@@ -52,6 +52,7 @@ async function search(context: Context, query: string): Promise<ExitCode> {
   const { loadModel } = await import('../engine.js');
   const { searchSet } = await import('../pipeline/search-set.js');
   const { readMetadata } = await import('../output/embedding-set.js');
+  const { checkSameDim } = await import('../similarity/rows.js');
   await using model = await loadModel(
     name,
     modelOptions(flags, (message) => {
@@ -59,6 +60,7 @@ async function search(context: Context, query: string): Promise<ExitCode> {
     }),
   );
   const rows = await embedQuery(context, model, query);
+  checkSameDim(rows, set, ['the query', folder]);
   const k = flags.number('top') ?? 10;
   const [hits = []] = await searchSet(rows, set, k, {
     precision: flags.choice('precision', 'exact', 'fp32', 'bf16', 'int8'),

@@ -251,6 +251,8 @@ async function compare(context: Context, left: string, right: string): Promise<E
   await using models = new LazyModel(context);
   const [a, b] = [await openSide(context, left, models), await openSide(context, right, models)];
   const { scoreMatrix, bestMatches, saveScores } = await import('../pipeline/compare.js');
+  const { checkSameDim } = await import('../similarity/rows.js');
+  checkSameDim(a, b, [left, right]);
   const options = { ...scoreOptions(context), onProgress: context.onProgress('similarity') };
   const [top, threshold] = [flags.number('top'), flags.number('threshold')];
   if (out !== null && format !== null) {

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import {
-  mkdir,
   open,
   readFile,
   readlink,
@@ -16,6 +15,7 @@ import {
 import { hostname } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { DiptychError, toDiptychError } from '../errors.js';
+import { makeFolder } from '../folders.js';
 import { pause, reasonOf, systemCode, type HubFile } from './hub.js';
 
 /** The places of one repository inside the hub's cache folder, as huggingface_hub lays them out. */
@@ -47,7 +47,7 @@ export async function freeBytes(folder: string): Promise<number | null> {
 
 /** Links a blob into a snapshot: a relative link as huggingface_hub makes, a copy where links are not allowed. */
 async function link(blob: string, target: string): Promise<void> {
-  await mkdir(dirname(target), { recursive: true });
+  await makeFolder(dirname(target));
   const way = relative(dirname(target), blob);
   if ((await readlink(target).catch(() => '')) === way) return;
   const fresh = `${target}.${randomUUID()}`;
@@ -82,7 +82,7 @@ export async function publish(
       // Beside the final place and as deep, so that relative links hold after the move.
       const staged = join(cache.root, 'staging', `${commit}-${randomUUID()}`);
       for (const file of ordered) await link(cache.blob(file), join(staged, file.path));
-      await mkdir(dirname(snapshot), { recursive: true });
+      await makeFolder(dirname(snapshot));
       const moved = await rename(staged, snapshot).then(
         () => true,
         () => false,
@@ -93,7 +93,7 @@ export async function publish(
     }
     for (const file of ordered) await link(cache.blob(file), join(snapshot, file.path));
     const ref = join(cache.root, 'refs', reference);
-    await mkdir(dirname(ref), { recursive: true });
+    await makeFolder(dirname(ref));
     const fresh = `${ref}.${randomUUID()}`;
     await writeFile(fresh, commit);
     await rename(fresh, ref);
@@ -142,7 +142,7 @@ export async function lockRepo(
       { input: cache.root, cause: error },
     );
   };
-  await mkdir(cache.blobs, { recursive: true }).catch(unwritable);
+  await makeFolder(cache.blobs).catch(unwritable);
   for (let waited = false; ; waited = true) {
     const handle = await open(lock, 'wx').catch((error: unknown) =>
       systemCode(error) === 'EEXIST' ? null : unwritable(error),

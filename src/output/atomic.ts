@@ -1,7 +1,8 @@
 import { renameSync } from 'node:fs';
-import { mkdir, open, rm, type FileHandle } from 'node:fs/promises';
+import { open, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { DiptychError, messageOf, systemCode } from '../errors.js';
+import { makeFolder } from '../folders.js';
 
 /** Ending of files that are being written; one that is still there was left by a run that was killed. */
 export const TEMPORARY = '.partial';
@@ -47,7 +48,7 @@ export class AtomicFile {
   static async create(file: string): Promise<AtomicFile> {
     const temporary = `${file}${TEMPORARY}`;
     try {
-      await mkdir(path.dirname(file), { recursive: true });
+      await makeFolder(path.dirname(file));
       return new AtomicFile(file, temporary, await open(temporary, 'w'));
     } catch (cause) {
       throw outputError(cause, file);

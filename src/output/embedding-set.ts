@@ -84,6 +84,7 @@ async function npyPart(
   if (rows === undefined || dim === undefined || shape.length > 3) {
     throw invalid(file, `expected an array of rows, got shape (${shape.join(', ')})`);
   }
+  if (dim === 0) throw invalid(file, 'its rows have no values');
   if (shape.length === 3) {
     throw invalid(
       file,

@@ -74,7 +74,8 @@ export async function readRun(folder: string): Promise<(RunIdentity & RunState) 
   try {
     text = await readFile(file, 'utf8');
   } catch (cause) {
-    if (systemCode(cause) === 'ENOENT') return null;
+    // A file of embeddings has no run beside it.
+    if (['ENOENT', 'ENOTDIR'].includes(systemCode(cause) ?? '')) return null;
     throw new DiptychError('OUTPUT_INVALID', 'cannot be read', { cause, input: file });
   }
   let parsed: unknown;

@@ -1,7 +1,8 @@
-import { copyFile, link, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, link, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { asyncBufferFromFile, parquetMetadataAsync } from 'hyparquet';
 import { DiptychError, systemCode, throwIfAborted, toDiptychError } from '../errors.js';
+import { makeFolder } from '../folders.js';
 import { outputError, TEMPORARY, writeFileAtomic } from '../output/atomic.js';
 import { FAILURES_FILE, RUN_FILE } from '../output/layout.js';
 import { readNpyHeader } from '../output/npy.js';
@@ -125,7 +126,7 @@ async function checkFile(file: string, rows: number): Promise<void> {
 async function place(from: string, to: string): Promise<void> {
   const temporary = `${to}${TEMPORARY}`;
   try {
-    await mkdir(path.dirname(to), { recursive: true });
+    await makeFolder(path.dirname(to));
     await rm(temporary, { force: true });
     await link(from, temporary).catch(async (error: unknown) => {
       if (!['EXDEV', 'EPERM', 'ENOTSUP', 'EMLINK', 'ENOSYS'].includes(systemCode(error) ?? '')) throw error;

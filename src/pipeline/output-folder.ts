@@ -1,7 +1,8 @@
 import { closeSync } from 'node:fs';
-import { access, mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { access, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { DiptychError, systemCode } from '../errors.js';
+import { makeFolder } from '../folders.js';
 import { native } from '../native/load.js';
 import { outputError, TEMPORARY } from '../output/atomic.js';
 import { FAILURES_FILE, FOLDERS, RUN_FILE } from '../output/layout.js';
@@ -24,7 +25,7 @@ async function entries(folder: string): Promise<string[]> {
  * the process, so that what is killed can be resumed at once. Throws OUTPUT_BUSY, OUTPUT_FAILED.
  */
 export async function lockOutput(folder: string): Promise<() => void> {
-  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+  await makeFolder(folder).catch((cause: unknown) => {
     throw outputError(cause, folder);
   });
   const descriptor = native().lockFolder(folder);
@@ -140,7 +141,7 @@ export async function prepareFolder(
     }
   }
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await writeFile(path.join(folder, FAILURES_FILE), '');
   } catch (cause) {
     throw outputError(cause, folder);

@@ -1,6 +1,7 @@
-import { cp, mkdir, readFile, readdir } from 'node:fs/promises';
+import { cp, readFile, readdir } from 'node:fs/promises';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { DiptychError, toDiptychError } from '../errors.js';
+import { makeFolder } from '../folders.js';
 import type { GraphPlan, ModelDescription } from '../models/card.js';
 import { appendToGraph, node, weight } from '../models/onnx/append.js';
 import { writeFileAtomic } from '../output/atomic.js';
@@ -77,7 +78,7 @@ export async function exportAdapted(
     [image?.graph.file, text?.graph.file].flatMap((file) => file ?? []).map((file) => resolve(file)),
   );
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await cp(source, folder, {
       recursive: true,
       dereference: true,

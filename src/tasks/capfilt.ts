@@ -1,6 +1,7 @@
-import { mkdir, open, readFile, truncate, type FileHandle } from 'node:fs/promises';
+import { open, readFile, truncate, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DiptychError, systemCode, throwIfAborted, toDiptychError, type ErrorCode } from '../errors.js';
+import { makeFolder } from '../folders.js';
 import type { Model } from '../engine.js';
 
 /** An image with the text that the web gave it, if any. */
@@ -149,7 +150,7 @@ export async function capFilt(
   const counts = { pairs: 0, resumed: 0, failed: 0, keptWeb: 0, keptSynthetic: 0, dropped: 0 };
   let handle: FileHandle | undefined;
   try {
-    await mkdir(dirname(file), { recursive: true });
+    await makeFolder(dirname(file));
     handle = await open(file, 'a');
     for await (const pair of pairs) {
       throwIfAborted(signal);

@@ -35,7 +35,7 @@ describe('similarity and search', () => {
     // examples/photos in the order of names: astronaut, cat, coffee, ...; the first text is about the cat.
     expect(top[1]?.[0]?.index).toBe(0);
     expect(top[2]?.[0]?.index).toBe(1);
-    // A .npy file streams past; the answer is the same.
+    // A part of a set is a set.
     const vectors = join(b, 'text_emb', 'text_emb_0.npy');
     expect(await json(['similarity', a, vectors, '--top', '2'])).toEqual({ shape: [6, 6], top });
     const far = (await json(['similarity', a, b, '--threshold', '0.4'])) as { top: { score: number }[][] };
@@ -77,6 +77,10 @@ describe('similarity and search', () => {
     >[];
     expect(hits).toHaveLength(2);
     expect(hits[0]).toMatchObject({ rank: 1, row: 2, image_path: join(photos, 'coffee.jpg') });
+    // A file of vectors has no run that names its model, and no names for its rows.
+    const part = join(a, 'img_emb', 'img_emb_0.npy');
+    const bare = (await json(['search', 'a cup of coffee', '--in', part, '--top', '2'])) as typeof hits;
+    expect(bare.map(({ row, score }) => [row, score])).toEqual(hits.map(({ row, score }) => [row, score]));
     const same = (await json(['search', cat, '--in', a, '--top', '1'])) as { score: number; row: number }[];
     expect(same[0]).toMatchObject({ row: 1 });
     expect(same[0]?.score).toBeCloseTo(1, 5);
@@ -161,6 +165,11 @@ describe('similarity and search', () => {
     writeFileSync(other, Buffer.concat([npyHeader('<f4', [1, 3]), Buffer.alloc(12, 1)]));
     const { code, stderr } = await diptych(['similarity', other, texts]);
     expect(code).toBe(2);
-    expect(stderr).toMatch(/DIMENSION_MISMATCH/);
+    expect(stderr).toMatch(/DIMENSION_MISMATCH: .*other\.npy has rows of 3 values/);
+    const searched = await diptych(['search', 'a cup', '--in', other]);
+    expect(searched.code).toBe(2);
+    expect(searched.stderr).toMatch(
+      /DIMENSION_MISMATCH: .*the query has rows of \d+ values and .*other\.npy of 3/,
+    );
   });
 });
