@@ -27,7 +27,7 @@ export type { Embeddings } from './pipeline/collect.js';
 export type { EmbeddedBatch, StreamItem } from './pipeline/stream.js';
 export type { Failure, Notice } from './pipeline/types.js';
 export type { PreparedCorpus } from './similarity/corpus.js';
-export type { TopKFileOptions } from './similarity/file.js';
+export type { MapOptions, TopKFileOptions } from './similarity/file.js';
 export type { Pairs, RangeOptions } from './similarity/range.js';
 export type { LogitOptions } from './similarity/logits.js';
 export type { AnyRows, Matrix, Rows } from './similarity/rows.js';

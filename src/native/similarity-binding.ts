@@ -83,10 +83,10 @@ export interface SimilarityBinding {
     cancel: Int32Array | null,
   ): Promise<void>;
   /**
-   * The bytes of a whole file, mapped: nothing is read until it is needed, and writing changes the memory alone. The
-   * file must not become shorter.
+   * `bytes` (at least one) of a file from `offset` on, mapped: nothing is read until it is needed, and writing changes
+   * the memory alone. The file must not become shorter.
    */
-  mapFile(path: string): ArrayBuffer;
+  mapFile(path: string, offset: number, bytes: number): ArrayBuffer;
   /**
    * indices, scores: queries.rows * k; 1 <= k <= rows.rows. `progress[0]` grows by the scores decided so far, to
    * queries times rows.

@@ -65,39 +65,58 @@ export async function topKFile(
   return { indices, scores, rows: left.rows, k: most };
 }
 
+export interface MapOptions {
+  /** The first row. Default 0. */
+  readonly first?: number;
+  /** How many. Default: all that follow. */
+  readonly count?: number;
+}
+
 /**
- * The rows of a .npy file (float32, float16, int8, or bfloat16 as ml_dtypes writes it; C order), mapped: nothing is
- * read until it is needed, and what was read may leave memory again. They go wherever rows go. Writing to them changes
- * memory, never the file. The file must not become shorter while they are in use. Rejects with INPUT_NOT_FOUND or
- * INPUT_UNREADABLE.
+ * The rows of a .npy file (float32, float16, int8, or bfloat16 as ml_dtypes writes it; C order), or some of them, mapped:
+ * nothing is read until it is needed, and what was read may leave memory again. They go wherever rows go. Writing to them
+ * changes memory, never the file. The file must not become shorter while they are in use. Rejects with INPUT_NOT_FOUND,
+ * INPUT_UNREADABLE, or BAD_OPTION for rows that the file does not have.
  */
-export async function mapRows(path: string): Promise<AnyRows> {
-  const { offset, type, rows, dim } = await npyRows(path);
+export async function mapRows(path: string, options: MapOptions = {}): Promise<AnyRows> {
+  checkKeys(options, ['first', 'count']);
+  const file = await npyRows(path);
+  const first = rowNumber(options.first ?? 0, file.rows, 'first');
+  const rows = rowNumber(options.count ?? file.rows - first, file.rows - first, 'count');
+  const { type, dim } = file;
   const size = BYTES[type];
-  const elements = rows * dim;
-  if (offset + elements * size > constants.MAX_LENGTH) {
-    const message = 'larger than an ArrayBuffer of this Node.js may be: topKFile reads files of any size';
+  const bytes = rows * dim * size;
+  const offset = file.offset + first * dim * size;
+  if (bytes > constants.MAX_LENGTH) {
+    const message =
+      'larger than an ArrayBuffer of this Node.js may be: map some of its rows at a time, or search it with topKFile';
     throw new DiptychError('INPUT_UNREADABLE', message, { input: path });
   }
-  const buffer = mapped(path);
-  if (buffer.byteLength < offset + elements * size) {
-    throw new DiptychError('INPUT_UNREADABLE', 'holds fewer rows than its header says', { input: path });
-  }
-  if (type === 'int8') return { data: new Int8Array(buffer, offset, elements), rows, dim, dtype: type };
   if (offset % size !== 0) {
     throw new DiptychError('INPUT_UNREADABLE', 'its elements are not aligned: save it again', {
       input: path,
     });
   }
-  if (type === 'float32') return { data: new Float32Array(buffer, offset, elements), rows, dim, dtype: type };
-  return { data: new Uint16Array(buffer, offset, elements), rows, dim, dtype: type };
+  const buffer = bytes === 0 ? new ArrayBuffer(0) : mapped(path, offset, bytes);
+  if (type === 'int8') return { data: new Int8Array(buffer), rows, dim, dtype: type };
+  if (type === 'float32') return { data: new Float32Array(buffer), rows, dim, dtype: type };
+  return { data: new Uint16Array(buffer), rows, dim, dtype: type };
+}
+
+function rowNumber(value: unknown, most: number, input: string): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most) return value;
+  throw new DiptychError(
+    'BAD_OPTION',
+    `expected a whole number from 0 to ${String(most)}, got ${describe(value)}`,
+    { input },
+  );
 }
 
 const BYTES = { float32: 4, float16: 2, bfloat16: 2, int8: 1 } as const;
 
-function mapped(path: string): ArrayBuffer {
+function mapped(path: string, offset: number, bytes: number): ArrayBuffer {
   try {
-    return native().mapFile(path);
+    return native().mapFile(path, offset, bytes);
   } catch (thrown) {
     throw fromNative(thrown);
   }

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
+import { prepareCorpus } from '#diptych/similarity/corpus.js';
 import { mapRows, topKFile } from '#diptych/similarity/file.js';
 import { topK } from '#diptych/similarity/topk.js';
 
@@ -56,6 +57,22 @@ test('mapped rows are searched where they lie, and writing to them leaves the fi
   expect([mapped.rows, mapped.dim, mapped.dtype]).toEqual([900, dim, 'float32']);
   expect(mapped.data).toEqual(rows.data);
   expect(await topK(queries, mapped, 6)).toEqual(await topK(queries, rows, 6));
+  // Any rows of it, wherever in a page they begin: a corpus grows by them to more than an array can hold.
+  const corpus = await prepareCorpus(await mapRows(path, { count: 411 }));
+  await corpus.append(await mapRows(path, { first: 411, count: 488 }));
+  await corpus.append(await mapRows(path, { first: 899 }));
+  expect(await topK(queries, corpus, 6)).toEqual(await topK(queries, rows, 6));
+  expect(await mapRows(path, { first: 900 })).toMatchObject({ rows: 0, data: new Float32Array(0) });
+  for (const options of [
+    { first: -1 },
+    { first: 901 },
+    { first: 0.5 },
+    { count: 901 },
+    { first: 1, count: 900 },
+  ]) {
+    await expect(mapRows(path, options)).rejects.toMatchObject({ code: 'BAD_OPTION' });
+  }
+  await expect(mapRows(path, { rows: 1 } as never)).rejects.toMatchObject({ code: 'BAD_OPTION' });
   mapped.data.fill(0);
   expect((await mapRows(path)).data).toEqual(rows.data);
 });
