@@ -20,6 +20,8 @@ const EXPECTED: Readonly<Record<string, RegExp>> = {
   'classify.ts': /^cat\.jpg: cat \d+%.*\ncoffee\.jpg: coffee \d+%.*\nrocket\.jpg: rocket \d+%/,
   'search.ts':
     /a cup of coffee on a table:\n {2}0\.\d+ coffee\.jpg\n.*\na rocket on its launch pad:\n {2}0\.\d+ rocket\.jpg/,
+  'similarity.ts':
+    /^query 0: rows 0, 100, 200, the first with 1\.000\nquery 1: rows 1, .*\nmatrix 2 x 1000\n1001 rows in the corpus, best 0 and 1\n55 pairs of near-duplicates\n$/,
   'stream.ts':
     /4 images of \d+ numbers: inputs 0, 1, 2, 3\n[^]*input 6: INPUT_NOT_FOUND\n?[^]*1 texts of \d+ numbers: inputs 7|1 texts of/,
   'tasks-zero-shot.ts': /^\d+% of the photos get another label\n[^]* -> cup of coffee: \d/,
