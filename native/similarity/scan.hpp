@@ -151,8 +151,11 @@ template <class Sink>
       const bool valued = wanted == Pass::int8;
       Glance glance(state, options.metric);
       for (std::size_t q = 0; q < packed.count(); ++q) glance.set_threshold(q, state.thresholds[q]);
+      // Where the kernel reads two streams, lines that are asked for here come no sooner and make the scores
+      // wait: a tenth of the time of one query.
+      const bool fetching = !kernels::made_by_amd();
       for (std::size_t j = 0; j < count; ++j) {
-        fetch_some(next, j);
+        if (fetching) fetch_some(next, j);
         bool settled = !state.unsettled;
         for (std::size_t q = 0; q < packed.count(); ++q, ++dot) {
           if (!settled && !glance.may_reach(q, *dot, state.squares[j])) continue;
