@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,8 +14,8 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'diptych-layouts-'));
   graph = join(folder, 'vision_model.onnx');
   await cp(join(find('families', 'clip-vit'), 'onnx/vision_model.onnx'), graph);
-  return () => rm(folder, { recursive: true, force: true });
 });
+afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const SIDE = 32;
 const open = (): TowerSession =>
