@@ -23,23 +23,13 @@ await main(async () => {
   process.chdir(root);
   const dist = (name) => import(new URL(`../dist/${name}.js`, import.meta.url));
   const { loadModel, classify, cosineSimilarity } = await dist('index');
-  const [
-    { score, shorten, table },
-    { saveMatrix },
-    { embedFiles },
-    { runIdentity },
-    { openInputs },
-    { onnxRuntime },
-  ] = await Promise.all(
-    [
-      'cli/table',
-      'pipeline/compare',
-      'pipeline/embed-files',
-      'pipeline/run-identity',
-      'input/open',
-      'session/cuda/status',
-    ].map(dist),
-  );
+  const { score, shorten, table } = await dist('cli/table');
+  const { saveScores } = await dist('pipeline/compare');
+  const { rowsInMemory } = await dist('pipeline/row-source');
+  const { embedFiles } = await dist('pipeline/embed-files');
+  const { runIdentity } = await dist('pipeline/run-identity');
+  const { openInputs } = await dist('input/open');
+  const { onnxRuntime } = await dist('session/cuda/status');
   await mkdir(OUTPUT, { recursive: true });
   const photos = (await readdir(PHOTOS)).sort().map((name) => path.join(PHOTOS, name));
   const labels = await lines(path.join('examples', 'labels.txt'));
@@ -72,7 +62,13 @@ await main(async () => {
     ]);
     process.stdout.write(`${table(['', ...texts.map((text) => shorten(text, 16))], cosines)}\n`);
     const heatMap = path.join(OUTPUT, 'similarity.png');
-    await saveMatrix(matrix, heatMap, 'png', { rows: photos.map(name), columns: texts });
+    const names = { rows: photos.map(name), columns: texts };
+    await saveScores(
+      rowsInMemory(images),
+      rowsInMemory(captions),
+      { file: heatMap, format: 'png', names },
+      {},
+    );
     process.stdout.write(`heat map: ${heatMap}\n`);
 
     const folder = path.join(OUTPUT, 'embeddings');
