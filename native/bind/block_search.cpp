@@ -119,13 +119,10 @@ Napi::Value finish(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void export_block_search(Napi::Env env, Napi::Object exports) {
-  const auto add = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) {
-    exports.Set(name, Napi::Function::New(env, function, name));
-  };
-  add("blockSearchStart", begin);
-  add("blockSearchRows", rows);
-  add("blockSearchFinish", finish);
+void export_block_search(Napi::Env, Napi::Object exports) {
+  add_function(exports, "blockSearchStart", begin);
+  add_function(exports, "blockSearchRows", rows);
+  add_function(exports, "blockSearchFinish", finish);
 }
 
 }  // namespace diptych::bind

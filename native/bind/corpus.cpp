@@ -218,16 +218,13 @@ Napi::Value range(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void export_corpus(Napi::Env env, Napi::Object exports) {
-  const auto add = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) {
-    exports.Set(name, Napi::Function::New(env, function, name));
-  };
-  add("corpusAppend", append);
-  add("corpusOpen", open);
-  add("corpusSave", save);
-  add("corpusInfo", describe);
-  add("corpusTopK", top_k);
-  add("corpusRange", range);
+void export_corpus(Napi::Env, Napi::Object exports) {
+  add_function(exports, "corpusAppend", append);
+  add_function(exports, "corpusOpen", open);
+  add_function(exports, "corpusSave", save);
+  add_function(exports, "corpusInfo", describe);
+  add_function(exports, "corpusTopK", top_k);
+  add_function(exports, "corpusRange", range);
 }
 
 }  // namespace diptych::bind

@@ -5,6 +5,11 @@
 
 namespace diptych::bind {
 
+inline void add_function(Napi::Object exports, const char* name,
+                         Napi::Value (*function)(const Napi::CallbackInfo&)) {
+  exports.Set(name, Napi::Function::New(exports.Env(), function, name));
+}
+
 void export_cpu(Napi::Env env, Napi::Object exports);
 void export_preprocess(Napi::Env env, Napi::Object exports);
 void export_preload(Napi::Env env, Napi::Object exports);

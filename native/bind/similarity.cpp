@@ -165,18 +165,15 @@ Napi::Value mean_row(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void export_similarity(Napi::Env env, Napi::Object exports) {
-  const auto add = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) {
-    exports.Set(name, Napi::Function::New(env, function, name));
-  };
-  add("similarityDense", dense);
-  add("similarityLogits", logits);
-  add("similarityTopK", top_k);
-  add("similarityTopKFile", top_k_file);
-  add("similarityRank", rank);
-  add("normaliseRows", normalise_rows);
-  add("rowNorms", row_norms);
-  add("meanRow", mean_row);
+void export_similarity(Napi::Env, Napi::Object exports) {
+  add_function(exports, "similarityDense", dense);
+  add_function(exports, "similarityLogits", logits);
+  add_function(exports, "similarityTopK", top_k);
+  add_function(exports, "similarityTopKFile", top_k_file);
+  add_function(exports, "similarityRank", rank);
+  add_function(exports, "normaliseRows", normalise_rows);
+  add_function(exports, "rowNorms", row_norms);
+  add_function(exports, "meanRow", mean_row);
 }
 
 }  // namespace diptych::bind

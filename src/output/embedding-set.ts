@@ -268,8 +268,10 @@ export async function* readRowBlocks(
   for await (const block of blocksOf(set, rows, take)) yield { ...block, dtype };
 }
 
-/** The type that blocks of {@link readRowBlocks} have. */
-export function elementType({ parts }: EmbeddingSet): ElementType {
+/** Bytes of an element of those blocks. */
+export const elementBytes = (set: EmbeddingSet): number => ARRAYS[elementType(set)].BYTES_PER_ELEMENT;
+
+function elementType({ parts }: EmbeddingSet): ElementType {
   const [type = 'float32', ...others] = new Set(parts.map((part) => part.type));
   return others.length === 0 ? type : 'float32';
 }

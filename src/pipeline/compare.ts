@@ -7,7 +7,7 @@ import { numbered, renumbered } from '../similarity/blocks.js';
 import { Shares, type OnProgress } from '../similarity/call.js';
 import { allocateScores, cosineSimilarity, type CosineOptions } from '../similarity/cosine.js';
 import { rangeSearchBlocks } from '../similarity/range-blocks.js';
-import { rangeSearch, type Pairs } from '../similarity/range.js';
+import { queryStarts, rangeSearch, type Pairs } from '../similarity/range.js';
 import { checkSameDim, type AnyRows, type Matrix } from '../similarity/rows.js';
 import { allocateHits, type Hits, type TopKOptions } from '../similarity/topk.js';
 import { readAhead } from './read-ahead.js';
@@ -30,10 +30,7 @@ function matchesOf({ rows, k, indices, scores }: Hits, least: number): Matches {
 
 /** Pairs, which are in order, by their queries. */
 function matchesOfPairs({ queries, rows: indices, scores }: Pairs, rows: number): Matches {
-  const starts = new Float64Array(rows + 1);
-  for (const query of queries) starts[query + 1] = (starts[query + 1] ?? 0) + 1;
-  for (let row = 0; row < rows; row++) starts[row + 1] = (starts[row + 1] ?? 0) + (starts[row] ?? 0);
-  return { rows, starts, indices, scores };
+  return { rows, starts: queryStarts(queries, rows), indices, scores };
 }
 
 /** Matches of rows that follow each other, as those of all of them. */

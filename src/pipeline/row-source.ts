@@ -1,4 +1,4 @@
-import { elementType, readRowBlocks, type EmbeddingSet } from '../output/embedding-set.js';
+import { elementBytes, readRowBlocks, type EmbeddingSet } from '../output/embedding-set.js';
 import type { RowBlocks } from '../similarity/blocks.js';
 import type { AnyRows } from '../similarity/rows.js';
 import { readAhead } from './read-ahead.js';
@@ -13,8 +13,6 @@ export interface RowSource extends RowBlocks {
 const WHOLE_BYTES = 256 << 20;
 /** Bytes of a block: the work on it is seconds, reading it is a fraction of one. */
 const BLOCK_BYTES = 64 << 20;
-
-const ELEMENT_BYTES = { float32: 4, float16: 2, bfloat16: 2, int8: 1 } as const;
 
 /** Rows that are in memory, which blocks are views of. */
 export function rowsInMemory(whole: AnyRows, blockBytes = BLOCK_BYTES): RowSource {
@@ -44,7 +42,7 @@ export async function openRows(
   blockBytes = BLOCK_BYTES,
 ): Promise<RowSource> {
   const { rows, dim } = set;
-  const rowBytes = dim * ELEMENT_BYTES[elementType(set)];
+  const rowBytes = dim * elementBytes(set);
   if (rows * rowBytes <= wholeBytes) {
     for await (const whole of readRowBlocks(set, Math.max(1, rows))) return rowsInMemory(whole, blockBytes);
     return rowsInMemory({ data: new Float32Array(0), rows: 0, dim });

@@ -1,8 +1,8 @@
 import type { NativePairs } from '../native/similarity-binding.js';
 import { numbered, renumbered, type RowBlocks } from './blocks.js';
 import { Shares } from './call.js';
-import { prepareCorpus, type PreparedCorpus } from './corpus.js';
-import { PairList, searchPairs, type Pairs, type RangeOptions } from './range.js';
+import type { PreparedCorpus } from './corpus.js';
+import { PairList, prepareFor, searchPairs, type Pairs, type RangeOptions } from './range.js';
 import { checkedRows, checkSameDim } from './rows.js';
 import type { AnyRows } from './rows.js';
 
@@ -53,13 +53,8 @@ export async function* similarPairsOfBlocks(
 }
 
 async function prepared(block: AnyRows, first: number, options: RangeOptions): Promise<PreparedCorpus> {
-  const { metric, threads, signal } = options;
   try {
-    return await prepareCorpus(block, {
-      ...(metric === undefined ? {} : { metric }),
-      ...(threads === undefined ? {} : { threads }),
-      ...(signal === undefined ? {} : { signal }),
-    });
+    return await prepareFor(block, options);
   } catch (error) {
     throw renumbered(error, 'rows', first);
   }

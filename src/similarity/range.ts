@@ -82,15 +82,9 @@ export async function* searchPairs(
   const limit = checkedLimit(options.limit);
   const { onProgress, ...rest } = options;
   checkProgress(onProgress);
-  const { signal, threads } = rest;
+  const { signal } = rest;
   const resolved = resolveOptions(isCorpus(rows) ? { metric: rows.metric, ...rest } : rest, 'exact');
-  const prepared = isCorpus(rows)
-    ? rows
-    : await prepareCorpus(rows, {
-        metric: resolved.metric,
-        ...(threads === undefined ? {} : { threads }),
-        ...(signal === undefined ? {} : { signal }),
-      });
+  const prepared = isCorpus(rows) ? rows : await prepareFor(rows, rest);
   const corpus = prepared.state();
   const checked = sameMetric(resolved, corpus);
   const sources = queries === undefined ? partSizes(corpus) : [{ queries, rows: queries.rows }];
@@ -105,6 +99,18 @@ export async function* searchPairs(
       onProgress?.(queries === undefined ? Math.floor(total * (1 - left * left)) : done, total);
     }
   }
+}
+
+/** The corpus that a search under these options prepares. */
+export function prepareFor(
+  rows: AnyRows,
+  { metric, threads, signal }: SimilarityOptions,
+): Promise<PreparedCorpus> {
+  return prepareCorpus(rows, {
+    ...(metric === undefined ? {} : { metric }),
+    ...(threads === undefined ? {} : { threads }),
+    ...(signal === undefined ? {} : { signal }),
+  });
 }
 
 async function rangeCall(
@@ -123,6 +129,16 @@ async function rangeCall(
 function partSizes(corpus: CorpusState): readonly { readonly queries: number; readonly rows: number }[] {
   const known = corpus.parts.reduce((sum, part) => sum + (part?.rows ?? 0), 0);
   return corpus.parts.map((part, index) => ({ queries: index, rows: part?.rows ?? corpus.rows - known }));
+}
+
+/** Where the pairs of each query below `count` begin once they are in order, and where the last ones end. */
+export function queryStarts(queries: Int32Array, count: number): Float64Array {
+  const starts = new Float64Array(count + 1);
+  for (const query of queries) starts[query + 1] = (starts[query + 1] ?? 0) + 1;
+  for (let query = 0; query < count; query++) {
+    starts[query + 1] = (starts[query + 1] ?? 0) + (starts[query] ?? 0);
+  }
+  return starts;
 }
 
 /** Pairs that come batch by batch. */
@@ -154,11 +170,7 @@ export class PairList {
   /** By query below `queries`, then key down, then row up, as the addon orders the pairs of one call. */
   merged(queries: number): Pairs {
     const all = this.#joined();
-    const starts = new Float64Array(queries + 1);
-    for (const query of all.queries) starts[query + 1] = (starts[query + 1] ?? 0) + 1;
-    for (let query = 0; query < queries; query++) {
-      starts[query + 1] = (starts[query + 1] ?? 0) + (starts[query] ?? 0);
-    }
+    const starts = queryStarts(all.queries, queries);
     const order = new Uint32Array(this.#length);
     const next = starts.slice();
     all.queries.forEach((query, pair) => {
